@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "loader.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+static struct loader loader;
+static int plan_fd = MOSIX_PLAN_FD;
+
+_Noreturn void loader_main(void);
+
+_Noreturn void loader_fail(enum mosix_why reason, long error, uint64_t detail)
+{
+	struct mosix_plan_failure f = {
+		.reason = reason, .error = (int32_t)(error < 0 ? -error : error), .detail = detail,
+	};
+
+	/* If nobody listens any more, the exit status says enough. */
+	SYS(sendto, plan_fd, &f, sizeof(f), MSG_NOSIGNAL, 0, 0);
+	for (;;)
+		SYS1(exit_group, 1);
+}
+
+uint64_t loader_must(long result, uint64_t detail)
+{
+	if (result < 0 && result > -4096)
+		loader_fail(result == -ENOMEM ? MOSIX_WHY_NO_MEMORY : MOSIX_WHY_LOADER, result, detail);
+	return (uint64_t)result;
+}
+
+static void leave_landing(const struct loader *l)
+{
+	struct mosix_landing *landing = (struct mosix_landing *)(l->arena + MOSIX_ARENA_LANDING);
+	const struct special *vdso = vdso_local(l);
+
+	*landing = (struct mosix_landing){
+		.magic = MOSIX_PLAN_MAGIC,
+		.gate_secret = l->plan.gate_secret,
+		.manifest_size = sizeof(*l->manifest) + manifest_tail(l->manifest),
+		.manifest_offset = MOSIX_ARENA_MANIFEST,
+		.vdso = vdso->start,
+		.vdso_size = vdso->end - vdso->start,
+	};
+}
+
+_Noreturn void loader_main(void)
+{
+	struct loader *l = &loader;
+	const struct mosix_manifest *m;
+
+	/* Nothing may interrupt: a terminal's or a resource limit's signal would look like a guest that ended. */
+	loader_must(SYS4(rt_sigprocmask, 2 /* SIG_SETMASK */, &(uint64_t){ ~0ull }, 0, 8), 0);
+	plan_receive(l);
+	space_clear(l);
+	plan_read_manifest(l);
+	space_build(l);
+	pages_receive(l);
+	vdso_patch(l);
+	space_protect(l);
+	process_restore(l);
+	leave_landing(l);
+	plan_settle(l, &plan_fd);
+	process_confine(l);
+	m = l->manifest;
+	loader_leave(m->guest_entry, m->guest_stack, l->arena, l->plan.gate_secret, plan_fd);
+}

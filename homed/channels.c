@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#define _GNU_SOURCE
+#include "homed/channels.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* How long an unreachable node may keep a deputy waiting before the kernel breaks the channel. */
+#define SILENCE_MS 15000
+
+struct channel { struct channels *all; int fd; bool ready; uv_poll_t poll; };
+
+struct channels {
+	struct channel channel[MOSIX_CHANNELS];
+	unsigned handles;
+	bool closed;
+	struct mosix_channel_hello hello;
+	void (*done)(void *data, int error);
+	void *data;
+};
+
+static int set_options(int fd)
+{
+	static const struct { int level, name, value; } options[] = {
+		{ IPPROTO_TCP, TCP_NODELAY,      1          },
+		{ SOL_SOCKET,  SO_KEEPALIVE,     1          },
+		{ IPPROTO_TCP, TCP_KEEPIDLE,     5          },
+		{ IPPROTO_TCP, TCP_KEEPINTVL,    5          },
+		{ IPPROTO_TCP, TCP_KEEPCNT,      2          },
+		{ IPPROTO_TCP, TCP_USER_TIMEOUT, SILENCE_MS },
+	};
+
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
+		if (setsockopt(fd, options[i].level, options[i].name, &options[i].value, sizeof(int)) < 0)
+			return -errno;
+	return 0;
+}
+
+static void handle_closed(uv_handle_t *handle)
+{
+	struct channel *c = handle->data;
+
+	if (--c->all->handles == 0)
+		free(c->all);
+}
+
+void channels_close(struct channels *c)
+{
+	if (!c || c->closed)
+		return;
+	c->closed = true;
+	for (int i = 0; i < MOSIX_CHANNELS; i++)
+		if (c->channel[i].all) {
+			uv_close((uv_handle_t *)&c->channel[i].poll, handle_closed);
+			close(c->channel[i].fd);
+		}
+	if (!c->handles)
+		free(c);
+}
+
+void channels_descriptors(const struct channels *c, int ret_fd[MOSIX_CHANNELS])
+{
+	for (int i = 0; i < MOSIX_CHANNELS; i++)
+		ret_fd[i] = c->channel[i].fd;
+}
+
+static bool all_ready(const struct channels *c)
+{
+	for (int i = 0; i < MOSIX_CHANNELS; i++)
+		if (!c->channel[i].ready)
+			return false;
+	return true;
+}
+
+static void writable(uv_poll_t *poll, int status, int events)
+{
+	struct channel *c = poll->data;
+	struct channels *all = c->all;
+	struct mosix_channel_hello hello = all->hello;
+	socklen_t size = sizeof(int);
+	int error = 0;
+
+	(void)events;
+	uv_poll_stop(poll);
+	if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
+		error = errno;
+	if (!error && status < 0)
+		error = -status;
+	hello.channel = (uint16_t)(c - all->channel);
+	/* a fresh connection's buffer takes so little at once */
+	if (!error && send(c->fd, &hello, sizeof(hello), MSG_NOSIGNAL) != sizeof(hello))
+		error = errno ? errno : EIO;
+	/* the deputy waits in plain blocking calls */
+	if (!error && fcntl(c->fd, F_SETFL, fcntl(c->fd, F_GETFL) & ~O_NONBLOCK) < 0)
+		error = errno;
+	if (error) {
+		all->done(all->data, -error);
+		return;
+	}
+	c->ready = true;
+	if (all_ready(all))
+		all->done(all->data, 0);
+}
+
+static int open_one(uv_loop_t *loop, const struct sockaddr *peer, struct channel *c)
+{
+	socklen_t size = peer->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+	int r;
+
+	c->fd = socket(peer->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (c->fd < 0)
+		return -errno;
+	r = set_options(c->fd);
+	if (r == 0 && connect(c->fd, peer, size) < 0 && errno != EINPROGRESS)
+		r = -errno;
+	if (r == 0)
+		r = uv_poll_init(loop, &c->poll, c->fd);
+	if (r < 0)
+		close(c->fd);
+	return r;
+}
+
+int channels_open(uv_loop_t *loop, const struct sockaddr *peer, pid_t pid, const uint8_t token[MOSIX_TOKEN_SIZE],
+		  void (*done)(void *data, int error), void *data, struct channels **ret_channels)
+{
+	struct channels *all = calloc(1, sizeof(*all));
+
+	if (!all)
+		return -ENOMEM;
+	all->hello = (struct mosix_channel_hello){ .magic = MOSIX_HELLO_MAGIC, .version = MOSIX_PROTOCOL, .pid = (uint32_t)pid };
+	memcpy(all->hello.token, token, MOSIX_TOKEN_SIZE);
+	all->done = done;
+	all->data = data;
+	for (int i = 0; i < MOSIX_CHANNELS; i++) {
+		struct channel *c = &all->channel[i];
+		int r = open_one(loop, peer, c);
+
+		if (r < 0) {
+			channels_close(all);
+			return r;
+		}
+		c->all = all;
+		c->poll.data = c;
+		all->handles++;
+		uv_poll_start(&c->poll, UV_WRITABLE, writable);
+	}
+	*ret_channels = all;
+	return 0;
+}

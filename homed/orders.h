@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The orders socket: the core of a process connects when it was rung, or when it has something to tell. Each connection
+ * is served for itself; one that says nothing is closed, and nobody waits for it.
+ */
+#ifndef HOMED_ORDERS_H
+#define HOMED_ORDERS_H
+
+#include <mosix/order.h>
+#include <mosix/wire.h>
+#include "homed/files.h"
+#include "homed/homed.h"
+
+struct move;
+struct order_link;
+
+/* 0 or -errno. */
+int orders_start(struct homed *homed, struct orders **ret_orders);
+
+/* Nothing (any more): go on. */
+void order_none(struct order_link *link);
+/* Come home. 0 or -errno. */
+int order_home(struct order_link *link, uint32_t epoch);
+/* Leave, with the channels' descriptors (which stay the caller's) and the files of the offer. 0 or -errno. */
+int order_leave(struct order_link *link, uint32_t epoch, uint64_t deadline_ns, const char *node, const struct files *files,
+		const int fd[MOSIX_CHANNELS]);
+
+/* Words and the end of this connection concern that move from now on; NULL: none. */
+void order_link_bind(struct order_link *link, struct move *move);
+/* The move has no connection any more; what still comes over it is about no move. */
+void order_link_bind_none(struct move *move);
+
+#endif

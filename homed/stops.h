@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * SIGSTOP cannot be caught, so nobody but the kernel knows that a deputy was stopped: its guest would go on computing. Every
+ * quarter of a second the away processes' states are looked at and their guests told.
+ */
+#ifndef HOMED_STOPS_H
+#define HOMED_STOPS_H
+
+#include "homed/homed.h"
+
+struct stops *stops_new(struct homed *homed);
+/* So many more (or fewer) processes are away: none, and nothing is looked at. */
+void stops_count(struct stops *stops, int change);
+/* The session with that node is new: what was told may not have arrived. */
+void stops_node_up(struct stops *stops, const char *node);
+
+#endif

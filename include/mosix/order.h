@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What libmosix and homed say to each other at home, over unix sockets in the runtime directory (paths.h).
+ *
+ *   register  SOCK_DGRAM      one struct mosix_register from the constructor (and from fork's child), credentials attached
+ *   orders    SOCK_SEQPACKET  opened by the core when the migration signal arrives, or when it has something to tell:
+ *                             core: mosix_word; homed: mosix_order (+ descriptors, + files); core: mosix_word (result)
+ *
+ * Structs travel as they are: both ends are of one build on one machine; version says so.
+ */
+#ifndef MOSIX_ORDER_H
+#define MOSIX_ORDER_H
+
+#include <stdint.h>
+
+#define MOSIX_ORDER_MAGIC   0x6f736d31u
+#define MOSIX_ORDER_VERSION 1u
+#define MOSIX_ORDER_FILES   1024u
+
+/* The migration signal: SIGURG, queued (SI_QUEUE) with the process's own secret in si_value.sival_ptr. */
+#define MOSIX_SIGNAL SIGURG
+
+struct mosix_register {
+	uint32_t magic, version;
+	uint32_t pid;
+	uint32_t flags;		/* none yet */
+	uint64_t secret;	/* never 0; known to this process and homed only */
+	uint64_t arena;
+};
+
+enum mosix_word_kind {
+	MOSIX_WORD_HERE = 1,	/* the signal arrived: what are my orders? */
+	MOSIX_WORD_REFUSED,	/* cannot do that: reason, detail; the process is where it was */
+	MOSIX_WORD_MOVED,	/* runs at the ordered node now (READY seen) */
+	MOSIX_WORD_HOME,	/* runs at home again: reason says why it came (0: as ordered; MOSIX_WHY_RETURN: call in detail) */
+	MOSIX_WORD_LOST,	/* the guest is gone after commit; the process ends now */
+};
+
+struct mosix_word {
+	uint32_t magic, version;
+	uint32_t pid;
+	uint32_t kind;
+	uint32_t epoch;
+	uint32_t reason;	/* reason.def */
+	int64_t  detail;	/* errno, call number, count: as the reason says */
+	uint32_t state;		/* HERE: 0 at home, 1 away */
+	uint32_t zero;
+	uint64_t pages, bytes, freeze_ns, total_ns;	/* MOVED, HOME: of this move */
+};
+
+enum mosix_order_kind {
+	MOSIX_ORDER_NONE = 1,	/* nothing (any more): go on */
+	MOSIX_ORDER_LEAVE,	/* three descriptors attached: call, control, page; files follow the struct */
+	MOSIX_ORDER_HOME,	/* come home */
+};
+
+struct mosix_order_file {
+	uint64_t device, inode;		/* as stat(2) has them */
+	uint64_t size;
+	int64_t  mtime_ns;
+};
+
+struct mosix_order {
+	uint32_t magic, version;
+	uint32_t kind;
+	uint32_t epoch;
+	uint64_t deadline_ns;		/* from receipt: READY must have come by then, else the move is revoked */
+	char     node[64];		/* for messages */
+	uint32_t files;			/* ≤ MOSIX_ORDER_FILES; struct mosix_order_file each, right behind this struct */
+	uint32_t zero;
+};
+
+#endif

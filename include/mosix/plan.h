@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What remoted hands the loader over the unix stream socket that the loader finds as descriptor 3: one struct mosix_plan and,
+ * with its first byte, descriptors by SCM_RIGHTS: the image (a sealed memfd), call, control, page, then files in the offer's
+ * order, only those that a mapping needs. At most MOSIX_PLAN_BATCH descriptors come at once; further ones come with single
+ * bytes after the struct, MOSIX_PLAN_BATCH each. The image holds, one after the other:
+ *
+ *   filter_length × struct sock_filter, files × uint8_t (1: this file's descriptor came) padded to 8, the manifest with
+ *   its tail, as checked by remoted.
+ *
+ * Descriptor 4 of the loader is the /proc of the world outside the cage (O_PATH): "self" there is the loader itself.
+ */
+#ifndef MOSIX_PLAN_H
+#define MOSIX_PLAN_H
+
+#include <stdint.h>
+#include <mosix/order.h>
+
+#define MOSIX_PLAN_MAGIC 0x6e616c70786f736dull
+#define MOSIX_PLAN_FD 3
+#define MOSIX_PLAN_PROC_FD 4
+#define MOSIX_PLAN_BATCH 250u
+
+struct mosix_plan {
+	uint64_t magic;
+	uint64_t gate_secret;		/* page aligned, below 2^47, not 0: sixth argument of the gate's own calls */
+	uint32_t filter_length;		/* instructions */
+	uint32_t files;			/* files in the offer, ≤ MOSIX_ORDER_FILES */
+	uint64_t manifest_size;		/* manifest and tail */
+};
+
+/* What the loader answers on descriptor 3: reason 0 right before the jump; anything else, and it exits with status 1. End of file
+   without an answer: it was killed. */
+struct mosix_plan_failure {
+	uint32_t reason;		/* reason.def, 0: none */
+	int32_t  error;			/* errno */
+	uint64_t detail;		/* address of the mapping concerned, or 0 */
+};
+
+/* Numbers of the only descriptors a guest has after the loader is done. */
+enum { MOSIX_GUEST_CALL = 3, MOSIX_GUEST_CONTROL, MOSIX_GUEST_PAGE, MOSIX_GUEST_MAPS, MOSIX_GUEST_PAGEMAP };
+
+/* Head of the arena as the loader leaves it for guest_entry(); the rest of the arena is fresh zero memory, PROT_READ|WRITE. */
+struct mosix_landing {
+	uint64_t magic;			/* MOSIX_PLAN_MAGIC */
+	uint64_t gate_secret;
+	uint64_t manifest_size;
+	uint64_t manifest_offset;	/* in the arena: a copy of manifest and tail, xsave area already rebuilt for this CPU */
+	uint64_t vdso, vdso_size;	/* the local vdso's place (inside the arena, unless the kernel has sealed it elsewhere) */
+};
+
+/* Parts of the arena that loader and core must agree on (offsets). */
+#define MOSIX_ARENA_LANDING   0x0ull
+#define MOSIX_ARENA_VDSO      0x00100000ull	/* local vvar and vdso in the guest */
+#define MOSIX_ARENA_VDSO_MAX  0x00100000ull
+#define MOSIX_ARENA_MANIFEST  0x00400000ull
+#define MOSIX_ARENA_MANIFEST_MAX 0x00800000ull
+
+#endif

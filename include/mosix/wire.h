@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What a deputy (at home) and its guest (away) say to each other, and the hello that binds a TCP connection to a session.
+ *
+ * Three channels belong to a guest, each a stream socket:
+ *   call     guest asks, deputy answers; strictly one frame each way in turn
+ *   control  home to guest only: every byte is a ring, "ask me with MOSIX_POLL"; its end of file is the end of the guest
+ *   page     images: a manifest (manifest.h), page runs, an end run; outward at the start, homeward at homecoming
+ *
+ * Both ends are little-endian x86-64, so structs travel as they are. Everything here is used by the core and must stay
+ * free of pointers.
+ */
+#ifndef MOSIX_WIRE_H
+#define MOSIX_WIRE_H
+
+#include <stdint.h>
+
+#define MOSIX_PROTOCOL     1
+#define MOSIX_TOKEN_SIZE   32
+#define MOSIX_HELLO_MAGIC  0x316e6168437858ull	/* first byte is never 0x16, with which a TLS record begins */
+
+enum mosix_channel { MOSIX_CHANNEL_CALL, MOSIX_CHANNEL_CONTROL, MOSIX_CHANNEL_PAGE, MOSIX_CHANNELS };
+
+/* First bytes on every channel, home to remote. A wrong one is closed without a byte in return. */
+struct mosix_channel_hello {
+	uint64_t magic;
+	uint16_t version;
+	uint16_t channel;
+	uint32_t pid;
+	uint8_t  token[MOSIX_TOKEN_SIZE];
+};
+
+/* The largest payload a call frame may carry; a call that needs more goes home (P5). */
+#define MOSIX_PAYLOAD_MAX (16u << 20)
+
+enum mosix_frame_type {
+	/* guest to home */
+	MOSIX_READY = 1,	/* the guest stands and is about to run: arg[0] local nanoseconds it took */
+	MOSIX_CALL,		/* execute nr(arg…); payload as the table of calls says */
+	MOSIX_POLL,		/* no call: set the mask, is there a signal or an order? */
+	MOSIX_COMING,		/* the guest is frozen and sends its image on the page channel: arg[0] reason, arg[1] call */
+	/* home to guest */
+	MOSIX_REPLY,		/* answer to CALL and POLL: arg[0] result */
+	MOSIX_WELCOME,		/* answer to COMING: start sending */
+	MOSIX_GOT,		/* home has the whole image: the guest ends */
+	MOSIX_STAY,		/* home cannot take it: the guest goes on */
+};
+
+enum mosix_frame_flag {
+	MOSIX_F_SIGNAL   = 1 << 0,	/* REPLY: payload begins with a siginfo (128 bytes) for signo; take it after the result */
+	MOSIX_F_RESTART  = 1 << 1,	/* REPLY: the call did not run (or the kernel wants it restarted); begin it again afterwards */
+	MOSIX_F_COMEHOME = 1 << 2,	/* REPLY: freeze and come home, in the state this reply leaves you in */
+	MOSIX_F_LEFT     = 1 << 3,	/* REPLY with RESTART: arg[1] nanoseconds of the call's time-out are left */
+	MOSIX_F_PARTIAL  = 1 << 4,	/* REPLY with RESTART: arg[1] bytes of the call are already done */
+	MOSIX_F_RESET    = 1 << 5,	/* POLL: signo had SA_RESETHAND and was delivered: its disposition is SIG_DFL now */
+	MOSIX_F_TEMPMASK = 1 << 6,	/* REPLY with SIGNAL: arg[2] is the mask in force (sigsuspend, ppoll…); the frame saves the old one */
+	MOSIX_F_INSIDE   = 1 << 7,	/* CALL: the program was moved while inside this call; a pending signal interrupts it */
+	MOSIX_F_PLAIN    = 1 << 9,	/* CALL: answer with the result only; signals and orders wait for the next request */
+	MOSIX_F_RECORD   = 1 << 8,	/* CALL: a wrapper's record is live, so a rest (time, count) can be carried over */
+};
+
+struct mosix_frame {
+	uint16_t type;
+	uint16_t flags;
+	uint32_t length;	/* payload bytes that follow, ≤ MOSIX_PAYLOAD_MAX */
+	uint32_t sequence;	/* of the request; a reply repeats it */
+	uint32_t epoch;
+	int32_t  nr;		/* call number */
+	int32_t  signo;
+	uint64_t mask;		/* CALL, POLL: the program's signal mask from now on */
+	uint64_t arg[6];
+};
+
+#endif

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The arena: one range at the same address at home and in the guest, reserved by the constructor, and the only memory the
+ * core changes besides the program's own when it moves it. Where things lie:
+ *
+ *   0x0000000  struct mosix_landing         guest only: what the loader left (plan.h)
+ *   0x0001000  struct core_state            from the constructor on
+ *   0x0100000  local vvar and vdso          guest only
+ *   0x0200000  handler and deputy stack     home; entry stack of the guest
+ *   0x0280000  gate stack                   guest: the kernel's alternate stack
+ *   0x0300000  resume frame                 the signal frame that the last rt_sigreturn consumes
+ *   0x0400000  manifest                     outgoing at home, incoming in the guest; see also ARENA_RETURN
+ *   0x0c00000  return manifest              outgoing in the guest, incoming at home; payload of the deputy's replies
+ *   0x1400000  text of /proc/thread-self/maps, mappings found there, runs
+ *   0x2000000  payload of call frames, then the deputy's scratch for results
+ */
+#ifndef MOSIX_CORE_ARENA_H
+#define MOSIX_CORE_ARENA_H
+
+#include <mosix/manifest.h>
+#include <mosix/order.h>
+#include <mosix/plan.h>
+#include "api.h"
+#include "sigabi.h"
+
+#define ARENA_STATE          0x0001000ull
+#define ARENA_STATE_SIZE     0x000f000ull
+#define ARENA_STACK          0x0200000ull
+#define ARENA_STACK_SIZE     0x0080000ull
+#define ARENA_GATE_STACK     0x0280000ull
+#define ARENA_GATE_SIZE      0x0080000ull
+#define ARENA_FRAME          0x0300000ull
+#define ARENA_FRAME_SIZE     0x0010000ull
+#define ARENA_ORDER          0x0320000ull	/* an order and its files, 128 KiB */
+#define ARENA_MANIFEST       MOSIX_ARENA_MANIFEST
+#define ARENA_RETURN         0x0c00000ull
+#define ARENA_REPLY          0x0c00000ull	/* the deputy's reply, up to ARENA_PAYLOAD: no move is under way then */
+#define ARENA_MANIFEST_SIZE  0x0800000ull
+#define ARENA_TEXT           0x1400000ull
+#define ARENA_TEXT_SIZE      0x0400000ull
+#define ARENA_RUNS           0x1800000ull
+#define ARENA_RUNS_SIZE      0x0800000ull
+#define ARENA_PAYLOAD        0x2000000ull
+#define ARENA_PAYLOAD_SIZE   0x0fff000ull	/* the page behind it is never mapped readable: "bad pointer" */
+#define ARENA_SCRATCH        0x3000000ull
+#define ARENA_SCRATCH_SIZE   0x0fff000ull
+#define ARENA_BAD            0x3fff000ull	/* last page: PROT_NONE always */
+
+enum core_place {
+	PLACE_HOME,	/* runs at home as any program */
+	PLACE_LEAVING,	/* in the handler, image on its way; may still turn back */
+	PLACE_AWAY,	/* this is the deputy */
+	PLACE_GUEST,	/* this is the guest */
+};
+
+/* A signal the deputy's kernel delivered and the guest has not taken yet. */
+struct core_signal {
+	int32_t signo;		/* 0: none */
+	int32_t zero;
+	uint8_t info[128];
+};
+
+struct core_state {
+	/* Set by core_start(), constant from then on. */
+	uint64_t base;			/* the arena's address */
+	struct core_config config;
+
+	uint64_t gate_secret;		/* 0 at home: what the restorer puts in %r9 */
+	uint32_t place;			/* enum core_place */
+	uint32_t pid;
+	uint32_t epoch;
+
+	/* Descriptors: in the deputy at the top of its table, in the guest MOSIX_GUEST_*. */
+	int32_t  call_fd, control_fd, page_fd;
+	int32_t  orders_fd;		/* deputy: the connection on which the order to come home came, 0 none */
+	int32_t  maps_fd, pagemap_fd;	/* guest only; at home opened for the time of a capture */
+
+	/* The program's own state; travels both ways. */
+	struct core_urgent urgent;
+	struct mosix_sigaction action[65];
+	uint64_t mask;
+	struct mosix_altstack altstack;
+	uint64_t robust_list, robust_size, clear_tid;
+	uint64_t rseq; uint32_t rseq_size, rseq_signature;
+	uint32_t inside;		/* call number + 1 that the thread is logically inside, 0 none */
+	uint32_t sequence;		/* of call frames */
+
+	/* The deputy. */
+	uint32_t committed;		/* home has acted for this epoch: its own copy is stale */
+	uint32_t dropped;		/* and its memory is gone */
+	uint32_t order_pending;		/* the migration signal arrived while away */
+	uint32_t order_hit;		/* it arrived since the call under way was begun */
+	uint32_t come_home;		/* ordered to: 1 wanted, reason in come_home_reason */
+	uint32_t come_home_reason;
+	uint32_t rung;			/* control channel has a ring that no request has answered yet */
+	uint32_t handed;		/* a signal was handed to the guest; its POLL is due */
+	struct core_signal held;
+	uint64_t heap_start;
+	uint64_t args_start;		/* page of argv and environ, kept at home for ps */
+
+	/* Accounting, nanoseconds. */
+	uint64_t away_user, away_system;	/* consumed elsewhere and finished */
+	uint64_t freeze_at, moved_pages, moved_bytes, started_at;
+
+	/* The guest. */
+	uint32_t rang;			/* the doorbell rang inside the vDSO */
+	struct { uint64_t start, end; } reserved[16];	/* home's special mappings */
+	uint32_t reserved_count;
+	uint64_t stack_end;		/* of the main stack's mapping */
+	struct mosix_xlayout xlayout;		/* of this thread's frames here */
+	struct mosix_xlayout home_xlayout;	/* of frames on the program's own stacks */
+};
+
+_Static_assert(sizeof(struct core_config) <= MOSIX_CONFIG_SIZE, "core_config outgrew its place in the manifest");
+_Static_assert(sizeof(struct core_state) <= ARENA_STATE_SIZE, "core_state outgrew its place");
+
+/* Written once by core_start(); travels with libmosix's own data, so it is right on both sides. */
+extern struct core_state *core_here __attribute__((visibility("hidden")));
+
+static inline void *arena_at(uint64_t offset)
+{
+	return (void *)(core_here->base + offset);
+}
+
+#endif

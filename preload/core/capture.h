@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Making the image of this process: manifest, XSAVE area, mappings, runs (manifest.h). At home and in a guest. */
+#ifndef MOSIX_CORE_CAPTURE_H
+#define MOSIX_CORE_CAPTURE_H
+
+#include <stdint.h>
+#include <mosix/manifest.h>
+#include <mosix/order.h>
+#include "maps.h"
+#include "pages.h"
+#include "sigabi.h"
+
+#define CAPTURE_ENTRIES 20000
+
+struct capture {
+	struct mosix_manifest *manifest;	/* with its tail, in the arena */
+	struct page_runs runs;
+	uint32_t reason;			/* enum mosix_why, when it failed */
+	int64_t  detail;
+};
+
+/*
+ * The process as it stands at home in the frame uc. Opens and closes /proc files (lowest free descriptors, so only while no
+ * other thread runs). Fills core_here's program state. 0, or -1 with reason and detail.
+ */
+int capture_home(const struct kernel_ucontext *uc, const struct mosix_order *order, struct capture *ret);
+
+/* The guest as it stands in the frame uc. Same results. */
+int capture_guest(const struct kernel_ucontext *uc, struct capture *ret);
+
+/*
+ * Sends manifest and pages. Pages of mappings without PROT_READ are made readable for that time. 0 or -errno; adds to
+ * core_here->moved_pages and moved_bytes.
+ */
+int capture_send(int fd, const struct capture *capture);
+
+/* The mappings as they are now, in the arena: count, or -errno. fd: of maps. */
+int capture_maps(int fd, struct maps_entry **ret);
+
+#endif

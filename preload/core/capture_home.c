@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The image of a process at home, taken in the migration handler with no other thread running. */
+#include <linux/mman.h>
+#include <linux/sched.h>
+#include <mosix/reason.h>
+#include "arena.h"
+#include "capture_parts.h"
+#include "core.h"
+#include "entry.h"
+#include "gate.h"
+#include "xstate.h"
+
+#define CLONE_ALONE_THREAD CLONE_THREAD
+#define CLONE_ALONE_MEMORY (CLONE_VM | CLONE_SIGHAND | CLONE_THREAD)
+#define PR_GET_TID_ADDRESS 40
+#define RSEQ_SIGNATURE 0x53053053u	/* glibc's RSEQ_SIG on x86 */
+
+/*
+ * unshare(2) of what a lone thread does not share changes nothing and succeeds; otherwise it is EINVAL. It needs no
+ * descriptor, unlike a look at /proc/self/task.
+ */
+static int check_alone(struct capture *c)
+{
+	long error = SYS1(__NR_unshare, CLONE_ALONE_THREAD);
+
+	if (error == 0 && SYS1(__NR_unshare, CLONE_ALONE_MEMORY) == 0)
+		return 0;
+	return capture_fail(c, error ? MOSIX_WHY_THREADS : MOSIX_WHY_SHARED_VM, error);
+}
+
+/* A PC inside the vDSO, here or in a frame further up the stack, would continue in code that the guest patches. */
+static int check_vdso(struct capture *c, const struct kernel_ucontext *uc, const struct maps_entry *map, int count)
+{
+	const struct core_config *config = &core_here->config;
+	uint64_t rsp = uc->mc.regs.rsp & ~7ull, end = 0;
+
+	if (config->vdso_start == 0)
+		return 0;
+	if (uc->mc.regs.rip >= config->vdso_start && uc->mc.regs.rip < config->vdso_end)
+		return capture_fail(c, MOSIX_WHY_IN_VDSO, 0);
+	for (int i = 0; i < count; i++)
+		if (map[i].start <= rsp && rsp < map[i].end && map[i].prot & PROT_READ)
+			end = map[i].end;
+	for (const uint64_t *at = (const uint64_t *)rsp + 1; (uint64_t)(at + 1) < end; at++) {
+		int entry = (*at == config->vdso_start);
+
+		if (*at < config->vdso_start || *at >= config->vdso_end)
+			continue;
+		for (int i = 0; i < MOSIX_VDSO_KINDS; i++)
+			entry |= *at == config->vdso[i];
+		/* A frame's saved PC stands between its saved stack pointer and flags; a stale word rarely does. */
+		if (!entry && at[-1] > rsp && at[-1] < end && (at[1] & ~0x50fd7ull) == 0)
+			return capture_fail(c, MOSIX_WHY_IN_VDSO, 1);
+	}
+	return 0;
+}
+
+static int check_timers(struct capture *c)
+{
+	struct { int64_t interval[2], value[2]; } timer;
+
+	for (int which = 1; which <= 2; which++)	/* ITIMER_VIRTUAL, ITIMER_PROF */
+		if (SYS2(__NR_getitimer, which, &timer) == 0 && (timer.value[0] | timer.value[1]) != 0)
+			return capture_fail(c, MOSIX_WHY_CPU_TIMER, which);
+	return 0;
+}
+
+/* Fields of /proc/self/stat by their number in proc_pid_stat(5), from 3 on. */
+static int read_stat(uint64_t field[52])
+{
+	char text[1024];
+	int fd = maps_open("/proc/self/stat"), number = 3;
+	long n;
+	const char *at = text;
+
+	if (fd < 0)
+		return fd;
+	n = SYS3(__NR_read, fd, text, sizeof(text) - 1);
+	SYS1(__NR_close, fd);
+	if (n <= 0)
+		return -EIO;
+	text[n] = '\0';
+	for (const char *p = text; *p; p++)
+		if (*p == ')')
+			at = p + 2;
+	for (; *at && number < 52; at++) {
+		if (*at == ' ')
+			number++;
+		else if (*at >= '0' && *at <= '9')
+			field[number] = field[number] * 10 + (uint64_t)(*at - '0');
+	}
+	return 0;
+}
+
+static void take_thread(const struct kernel_ucontext *uc)
+{
+	struct core_state *s = core_here;
+	const struct core_config *config = &s->config;
+	uint64_t fs = 0;
+
+	s->mask = uc->sigmask & ~ksigset_bit(KSIG_URG);
+	if (s->urgent.blocked)
+		s->mask |= ksigset_bit(KSIG_URG);
+	s->altstack = uc->stack;
+	SYS3(__NR_get_robust_list, 0, &s->robust_list, &s->robust_size);
+	s->clear_tid = 0;
+	SYS2(__NR_prctl, PR_GET_TID_ADDRESS, &s->clear_tid);
+	SYS2(__NR_arch_prctl, CORE_ARCH_GET_FS, &fs);
+	s->rseq = config->rseq_size ? fs + (uint64_t)config->rseq_offset : 0;
+	s->rseq_size = (config->rseq_size + 31) & ~31u;
+	s->rseq_signature = RSEQ_SIGNATURE;
+	for (int signo = 1; signo <= KSIG_MAX; signo++)
+		SYS4(__NR_rt_sigaction, signo, NULL, &s->action[signo], 8);
+	s->action[KSIG_URG] = s->urgent.action;
+	xstate_layout_frame((const void *)uc->mc.fpstate, &s->xlayout);
+	s->home_xlayout = s->xlayout;
+}
+
+static void take_process(struct mosix_manifest *m, const uint64_t field[52])
+{
+	const struct core_state *s = core_here;
+
+	m->code_start = field[26];
+	m->code_end = field[27];
+	m->stack_start = field[28];
+	m->data_start = field[45];
+	m->data_end = field[46];
+	m->brk_start = field[47];
+	m->brk = (uint64_t)SYS1(__NR_brk, 0);
+	memcpy(m->vdso, s->config.vdso, sizeof(m->vdso));
+	m->personality = (uint64_t)SYS1(__NR_personality, 0xffffffff);
+	SYS4(__NR_prlimit64, 0, 2, NULL, &m->rlimit_data);
+	SYS4(__NR_prlimit64, 0, 3, NULL, &m->rlimit_stack);
+	SYS4(__NR_prlimit64, 0, 4, NULL, &m->rlimit_core);
+	SYS4(__NR_prlimit64, 0, 9, NULL, &m->rlimit_as);
+	SYS2(__NR_prctl, 16 /* PR_GET_NAME */, m->name);
+	capture_times(m);
+	m->away_user_ns = s->away_user;
+	m->away_system_ns = s->away_system;
+	m->cpu_user_ns += s->away_user;
+	m->cpu_system_ns += s->away_system;
+	m->guest_entry = (uint64_t)core_guest_entry;
+	m->guest_stack = s->base + ARENA_STACK + ARENA_STACK_SIZE;
+	m->gate_handler = (uint64_t)gate_handler;
+	m->gate_restorer = (uint64_t)core_restorer;
+	m->gate_stack = s->base + ARENA_GATE_STACK;
+	m->gate_stack_size = ARENA_GATE_SIZE;
+}
+
+static uint32_t file_index(const struct mosix_order *order, const struct maps_entry *e)
+{
+	const struct mosix_order_file *file = (const struct mosix_order_file *)(order + 1);
+
+	for (uint32_t i = 0; i < order->files; i++)
+		if (file[i].device == e->device && file[i].inode == e->inode)
+			return i;
+	return MOSIX_NO_FILE;
+}
+
+static int refusal(const struct maps_entry *e)
+{
+	switch (e->kind) {
+	case MAPS_AIO: case MAPS_RING: return MOSIX_WHY_IO_RING;
+	case MAPS_HUGE:                return MOSIX_WHY_HUGETLB;
+	case MAPS_DEVICE: case MAPS_UNKNOWN: return MOSIX_WHY_SPECIAL_MAP;
+	default: break;
+	}
+	if (e->shared && (e->prot & PROT_WRITE || e->kind != MAPS_FILE || !e->system))
+		return MOSIX_WHY_SHARED_MAP;
+	return e->start < MOSIX_LOADER_END ? MOSIX_WHY_LOW_MEMORY_MAP : 0;
+}
+
+static int take_mapping(struct capture *c, int pagemap, const struct mosix_order *order, const struct maps_entry *e)
+{
+	static const uint32_t flags[] = {
+		[MAPS_ANON]    = MOSIX_MAP_ANON,
+		[MAPS_HEAP]    = MOSIX_MAP_ANON | MOSIX_MAP_HEAP,
+		[MAPS_STACK]   = MOSIX_MAP_ANON | MOSIX_MAP_STACK,
+		[MAPS_FILE]    = MOSIX_MAP_FILE,
+		[MAPS_VDSO]    = MOSIX_MAP_RESERVED | MOSIX_MAP_VDSO,
+		[MAPS_SPECIAL] = MOSIX_MAP_RESERVED,
+	};
+	uint32_t file = e->kind == MAPS_FILE ? file_index(order, e) : MOSIX_NO_FILE;
+	int error, reason = refusal(e);
+	uint32_t shared = e->shared && file != MOSIX_NO_FILE ? MOSIX_MAP_SHARED : 0;
+
+	if (reason)
+		return capture_fail(c, (uint32_t)reason, (int64_t)e->start);
+	error = capture_mapping(c, e->start, e->end, e->offset, e->prot, flags[e->kind] | shared, file);
+	if (error == 0 && e->kind == MAPS_VDSO)
+		error = pages_all(e->start, e->end, &c->runs);
+	else if (error == 0 && e->kind == MAPS_FILE && file == MOSIX_NO_FILE)
+		error = pages_all(e->start, e->end, &c->runs);
+	else if (error == 0 && e->kind != MAPS_SPECIAL && !shared)
+		error = pages_find(pagemap, 1, e->start, e->end, &c->runs);
+	if (error == -E2BIG)
+		return capture_fail(c, MOSIX_WHY_TOO_MANY_MAPS, c->manifest->mappings);
+	if (error == -EPERM)
+		return capture_fail(c, MOSIX_WHY_GUARD, (int64_t)e->start);
+	return error ? capture_fail(c, MOSIX_WHY_SPECIAL_MAP, error) : 0;
+}
+
+static int take_mappings(struct capture *c, const struct kernel_ucontext *uc, const struct mosix_order *order)
+{
+	struct core_state *s = core_here;
+	struct maps_entry *map;
+	int fd = maps_open("/proc/thread-self/maps"), pagemap, count, error;
+
+	if (fd < 0)
+		return capture_fail(c, MOSIX_WHY_SPECIAL_MAP, fd);
+	count = capture_maps(fd, &map);
+	SYS1(__NR_close, fd);
+	if (count <= 0)
+		return capture_fail(c, count == -E2BIG ? MOSIX_WHY_TOO_MANY_MAPS : MOSIX_WHY_LEADER_DEAD, count);
+	error = check_vdso(c, uc, map, count);
+	if (error != 0)
+		return error;
+	pagemap = maps_open("/proc/thread-self/pagemap");
+	if (pagemap < 0)
+		return capture_fail(c, MOSIX_WHY_SPECIAL_MAP, pagemap);
+	for (int i = 0; i < count && error == 0; i++)
+		if (map[i].end <= s->base || map[i].start >= s->base + MOSIX_ARENA_SIZE)
+			error = take_mapping(c, pagemap, order, &map[i]);
+	SYS1(__NR_close, pagemap);
+	return error;
+}
+
+int capture_home(const struct kernel_ucontext *uc, const struct mosix_order *order, struct capture *c)
+{
+	uint64_t field[52] = { 0 }, gs = 0;
+	int error;
+
+	capture_begin(c, ARENA_MANIFEST);
+	if (check_alone(c) != 0 || check_timers(c) != 0)
+		return -1;
+	SYS2(__NR_arch_prctl, CORE_ARCH_GET_GS, &gs);
+	if (gs != 0)
+		return capture_fail(c, MOSIX_WHY_GS_BASE, 0);
+	error = read_stat(field);
+	if (error != 0)
+		return capture_fail(c, MOSIX_WHY_SPECIAL_MAP, error);
+	take_thread(uc);
+	core_here->heap_start = field[47];
+	core_here->args_start = field[48] & ~(MOSIX_PAGE - 1);
+	if (capture_thread(c, uc) != 0)
+		return capture_fail(c, MOSIX_WHY_CPU_LACKS, 0);
+	take_process(c->manifest, field);
+	return take_mappings(c, uc, order);
+}

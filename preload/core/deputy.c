@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <linux/poll.h>
+#include <mosix/reason.h>
+#include "arena.h"
+#include "core.h"
+#include "deputy.h"
+#include "deputy_signals.h"
+#include "entry.h"
+#include "homecoming.h"
+#include "orders.h"
+
+/* The guest is gone. Before the commit home's own copy is the truth and goes on; after it the process is lost. */
+static __attribute__((noreturn)) void guest_gone(void)
+{
+	struct core_state *s = core_here;
+
+	if (!s->committed) {
+		orders_tell(MOSIX_WORD_HOME, MOSIX_WHY_REVOKED, 0);
+		if (s->held.signo)
+			signals_requeue();
+		home_resume(arena_at(ARENA_MANIFEST));
+	}
+	core_say("the process is lost with its node: ", (const char *)((struct mosix_manifest *)arena_at(ARENA_MANIFEST))->name);
+	orders_tell(MOSIX_WORD_LOST, MOSIX_WHY_NODE_GONE, 0);
+	SYS2(__NR_kill, s->pid, KSIG_KILL);
+	for (;;)
+		SYS1(__NR_exit_group, 128 + KSIG_KILL);
+}
+
+int deputy_receive(struct mosix_frame *frame)
+{
+	int error = core_read_all(core_here->call_fd, frame, sizeof(*frame));
+
+	if (error != 0)
+		return error;
+	if (frame->epoch != core_here->epoch || frame->length > ARENA_PAYLOAD_SIZE)
+		return -EBADMSG;
+	return core_read_all(core_here->call_fd, arena_at(ARENA_PAYLOAD), frame->length);
+}
+
+int deputy_send(struct mosix_frame *frame, const void *payload)
+{
+	uint8_t small[4096];
+	int error;
+
+	frame->epoch = core_here->epoch;
+	if (frame->length <= sizeof(small) - sizeof(*frame)) {	/* one segment on the wire for what is small */
+		memcpy(small, frame, sizeof(*frame));
+		memcpy(small + sizeof(*frame), payload, frame->length);
+		return core_write_all(core_here->call_fd, small, sizeof(*frame) + frame->length);
+	}
+	error = core_write_all(core_here->call_fd, frame, sizeof(*frame));
+	return error ? error : core_write_all(core_here->call_fd, payload, frame->length);
+}
+
+uint32_t deputy_put_signal(struct mosix_frame *reply, uint8_t *payload)
+{
+	struct core_state *s = core_here;
+
+	if (s->held.signo == 0)
+		return 0;
+	if (s->action[s->held.signo].handler == KSIG_DFL) {	/* its default action dumps core: taken at home */
+		s->come_home = 1;
+		s->come_home_reason = MOSIX_WHY_CORE_DUMP;
+		return 0;
+	}
+	memcpy(payload, s->held.info, sizeof(s->held.info));
+	reply->flags |= MOSIX_F_SIGNAL;
+	reply->signo = s->held.signo;
+	s->held.signo = 0;
+	s->handed = 1;
+	return sizeof(s->held.info);
+}
+
+int deputy_ask_orders(void)
+{
+	struct core_state *s = core_here;
+	struct mosix_word word = { .kind = MOSIX_WORD_HERE, .state = 1 };
+	struct mosix_order *order = arena_at(ARENA_ORDER);
+	int fds[3], fd = orders_connect();
+
+	s->order_pending = 0;
+	if (fd < 0)
+		return 0;
+	if (orders_say(fd, &word) != 0 || orders_hear(fd, order, ARENA_MANIFEST - ARENA_ORDER, fds) != 0) {
+		SYS1(__NR_close, fd);
+		return 0;
+	}
+	if (order->kind == MOSIX_ORDER_LEAVE) {
+		struct mosix_word busy = { .kind = MOSIX_WORD_REFUSED, .reason = MOSIX_WHY_BUSY };
+
+		for (int i = 0; i < 3; i++)
+			SYS1(__NR_close, fds[i]);
+		orders_say(fd, &busy);
+	}
+	if (order->kind != MOSIX_ORDER_HOME) {
+		SYS1(__NR_close, fd);
+		return 0;
+	}
+	if (s->orders_fd > 0)
+		SYS1(__NR_close, s->orders_fd);
+	s->orders_fd = orders_hide(fd);
+	s->come_home = 1;
+	s->come_home_reason = MOSIX_WHY_ORDERED;
+	return 1;
+}
+
+static void ring(void)
+{
+	static const uint8_t bell = 1;
+
+	if (!core_here->rung && core_write_all(core_here->control_fd, &bell, 1) == 0)
+		core_here->rung = 1;
+}
+
+/* Waits for the guest's next frame with the program's signals open, catching at most one of them. */
+static void wait_request(struct mosix_frame *frame)
+{
+	struct core_state *s = core_here;
+	struct pollfd poll = { .fd = s->call_fd, .events = POLLIN };
+
+	for (;;) {
+		uint64_t mask = s->held.signo || s->handed ? SIGNALS_FULL : s->mask & ~ksigset_bit(KSIG_URG);
+		long n;
+
+		if (s->order_pending)
+			deputy_ask_orders();
+		if (s->come_home || (s->held.signo && !s->handed))
+			ring();
+		n = SYS5(__NR_ppoll, &poll, 1, NULL, &mask, 8);
+		if (n == -EINTR)
+			continue;
+		if (n != 1 || deputy_receive(frame) != 0)
+			guest_gone();
+		return;
+	}
+}
+
+/* Home acts for this epoch: from now on only the guest is the process. */
+static void commit(void)
+{
+	core_here->committed = 1;
+	home_drop();
+}
+
+/* The guest stands frozen and offers its image. Afterwards the program runs here, or the guest goes on. */
+static void take_home(const struct mosix_frame *request)
+{
+	struct core_state *s = core_here;
+	struct mosix_frame answer = { .type = MOSIX_WELCOME, .sequence = request->sequence };
+	uint32_t reason = s->come_home ? s->come_home_reason : (uint32_t)request->arg[0];
+	struct kernel_siginfo *info = arena_at(ARENA_PAYLOAD);
+	int32_t requeue = request->length == sizeof(*info) ? request->signo : 0;
+	int error;
+
+	s->committed = 1;
+	s->handed = 0;
+	if (requeue > 0 && requeue <= KSIG_MAX)	/* a signal whose frame the guest could not build: the kernel here will see */
+		SYS3(__NR_rt_sigqueueinfo, s->pid, requeue, info);
+	if (deputy_send(&answer, NULL) != 0)
+		guest_gone();
+	error = home_take();
+	answer.type = error ? MOSIX_STAY : MOSIX_GOT;
+	answer.arg[0] = (uint64_t)error;
+	if (error == -EPIPE || error == -ECONNRESET)
+		guest_gone();
+	if (deputy_send(&answer, NULL) != 0 && error != 0)
+		guest_gone();
+	if (error != 0) {
+		home_drop();
+		s->come_home = 0;
+		orders_tell(MOSIX_WORD_REFUSED, error == -ENOMEM ? MOSIX_WHY_NO_MEMORY : MOSIX_WHY_BAD_IMAGE, error);
+		return;
+	}
+	if (s->held.signo)
+		signals_requeue();
+	orders_tell(MOSIX_WORD_HOME, reason, (int64_t)request->arg[1]);
+	home_resume(arena_at(ARENA_RETURN));
+}
+
+/* The program's mask from the frame; a held signal that it blocks goes back to the kernel. */
+static void accept_mask(const struct mosix_frame *request)
+{
+	struct core_state *s = core_here;
+
+	s->mask = request->mask & ~KSIGSET_UNBLOCKABLE;
+	s->handed = 0;
+	if (request->flags & MOSIX_F_RESET && request->signo > 0 && request->signo <= KSIG_MAX) {
+		struct mosix_sigaction standard = { 0 };
+
+		signals_change(request->signo, &standard);
+	}
+	if (s->held.signo && ksigset_has(s->mask, s->held.signo))
+		signals_requeue();
+}
+
+static int answer_poll(const struct mosix_frame *request)
+{
+	struct core_state *s = core_here;
+	struct mosix_frame reply = { .type = MOSIX_REPLY, .sequence = request->sequence };
+	uint8_t *payload = arena_at(ARENA_PAYLOAD);
+
+	s->rung = 0;
+	signals_poll(s->mask);
+	reply.length = deputy_put_signal(&reply, payload);
+	if (reply.flags & MOSIX_F_SIGNAL)
+		commit();
+	if (s->come_home)
+		reply.flags |= MOSIX_F_COMEHOME;
+	return deputy_send(&reply, payload);
+}
+
+/* A request that crosses a signal or an order has not begun; the program takes those first. */
+static int answer_not_begun(const struct mosix_frame *request)
+{
+	struct mosix_frame reply = { .type = MOSIX_REPLY, .flags = MOSIX_F_RESTART, .sequence = request->sequence };
+	uint8_t *payload = arena_at(ARENA_PAYLOAD);
+
+	reply.length = deputy_put_signal(&reply, payload);
+	if (core_here->come_home)
+		reply.flags |= MOSIX_F_COMEHOME;
+	return deputy_send(&reply, payload);
+}
+
+void deputy_main(void)
+{
+	struct core_state *s = core_here;
+	struct mosix_frame frame;
+
+	for (;;) {
+		int error = 0;
+
+		wait_request(&frame);
+		switch (frame.type) {
+		case MOSIX_POLL:
+			accept_mask(&frame);
+			error = answer_poll(&frame);
+			break;
+		case MOSIX_CALL:
+			commit();
+			if (frame.flags & MOSIX_F_PLAIN) {
+				error = deputy_call_serve(&frame);
+				break;
+			}
+			accept_mask(&frame);
+			if (s->come_home || (s->held.signo && !(frame.flags & MOSIX_F_INSIDE)))
+				error = answer_not_begun(&frame);
+			else
+				error = deputy_call_serve(&frame);
+			break;
+		case MOSIX_COMING:
+			take_home(&frame);
+			break;
+		default:
+			error = -EBADMSG;
+			break;
+		}
+		if (error != 0)
+			guest_gone();
+	}
+}

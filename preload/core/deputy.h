@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The deputy: what the home process is while its program runs elsewhere. */
+#ifndef MOSIX_CORE_DEPUTY_H
+#define MOSIX_CORE_DEPUTY_H
+
+#include <stdint.h>
+#include <mosix/wire.h>
+
+/* Becomes the deputy of the guest that has just said READY. All signals blocked. Ends by leaving the handler for the
+   program, at home again, or with the process. */
+__attribute__((noreturn)) void deputy_main(void);
+
+/* Receives one frame and its payload (into ARENA_PAYLOAD). 0, -EPIPE at end of file, -EBADMSG, -errno. */
+int deputy_receive(struct mosix_frame *frame);
+
+/* Sends a frame of this epoch. 0 or -errno. */
+int deputy_send(struct mosix_frame *frame, const void *payload);
+
+/* Executes the call of a frame and answers it. Does not return for exit_group. 0 or -errno (of the channel). */
+int deputy_call_serve(const struct mosix_frame *request);
+
+/* Completes a reply with the held signal, if it may be delivered under mask. Returns bytes put at the start of payload. */
+uint32_t deputy_put_signal(struct mosix_frame *reply, uint8_t *payload);
+
+/* The migration signal arrived while away: asks homed what for. Returns 1 if the guest is to come home. */
+int deputy_ask_orders(void);
+
+#endif

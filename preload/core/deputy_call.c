@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* One call of the guest, executed at home: what it means when a signal or an order interrupts it. */
+#include <mosix/call.h>
+#include <mosix/reason.h>
+#include "arena.h"
+#include "core.h"
+#include "deputy.h"
+#include "deputy_signals.h"
+#include "entry.h"
+#include "marshal.h"
+
+#define CLOCK_MONOTONIC_NOW core_clock(1)
+
+/* What is known about a call while it is under way. */
+struct progress {
+	const struct call *call;
+	struct deputy_call dc;
+	uint32_t flags;			/* of the request */
+	int64_t  timeout;		/* ns it was given, negative: none */
+	uint64_t begun;			/* CLOCK_MONOTONIC */
+	uint64_t done;			/* bytes of earlier rounds */
+};
+
+static int64_t time_left(const struct progress *p)
+{
+	int64_t gone = (int64_t)(CLOCK_MONOTONIC_NOW - p->begun);
+
+	return p->timeout < 0 ? -1 : gone < p->timeout ? p->timeout - gone : 0;
+}
+
+static int has_handler_restarting(int signo)
+{
+	return (core_here->action[signo].flags & KSA_RESTART) != 0;
+}
+
+/* Whether the signal that was caught before the call could begin would have interrupted it, had it begun in time. */
+static int interrupts(const struct progress *p)
+{
+	if (!(p->flags & MOSIX_F_INSIDE) || core_here->action[core_here->held.signo].handler == KSIG_DFL)
+		return 0;
+	switch (p->call->blocking) {
+	case CALL_RESTART: return !has_handler_restarting(core_here->held.signo);
+	case CALL_LEFT:
+	case CALL_EINTR:   return 1;
+	default:           return 0;
+	}
+}
+
+/* exit and exit_group take the deputy with them; the guest sees the end of its channels. */
+static __attribute__((noreturn)) void leave_for_good(uint64_t nr, uint64_t status)
+{
+	for (;;)
+		SYS1(nr, status);
+}
+
+static int change_disposition(const struct mosix_frame *request)
+{
+	struct mosix_frame reply = { .type = MOSIX_REPLY, .sequence = request->sequence };
+	const struct mosix_sigaction *action = arena_at(ARENA_PAYLOAD);
+
+	if (request->length != sizeof(*action) || request->arg[0] < 1 || request->arg[0] > KSIG_MAX)
+		return -EBADMSG;
+	signals_change((int)request->arg[0], action);
+	signals_poll(core_here->mask);
+	reply.length = deputy_put_signal(&reply, arena_at(ARENA_PAYLOAD));
+	return deputy_send(&reply, arena_at(ARENA_PAYLOAD));
+}
+
+/*
+ * Our own signal, not one of the program's, stopped the call. If the process is to come home, the rest of the call goes with
+ * it; where nothing could carry the rest (a raw system call with a time-out in memory), the order has to wait for its end.
+ */
+static int goes_along(const struct progress *p, int64_t result)
+{
+	int needs_rest = (p->timeout >= 0 && p->call->blocking != CALL_RESTART) || p->done > 0 || result > 0;
+
+	return !needs_rest || p->flags & MOSIX_F_RECORD;
+}
+
+static int is_partial(const struct progress *p, int64_t result)
+{
+	return result > 0 && core_here->order_hit && marshal_rest(p->call, &p->dc, (uint64_t)result) > 0;
+}
+
+static int64_t run(struct progress *p)
+{
+	struct core_state *s = core_here;
+	int64_t result;
+
+	s->order_hit = 0;
+	if (p->flags & MOSIX_F_PLAIN)
+		return core_syscall6((long)p->dc.nr, p->dc.arg[0], p->dc.arg[1], p->dc.arg[2], p->dc.arg[3], p->dc.arg[4],
+				     p->dc.arg[5]);
+	if (s->held.signo == 0)
+		signals_mask(s->mask & ~ksigset_bit(KSIG_URG));
+	result = deputy_window(p->dc.nr, p->dc.arg, (const uint32_t *)&s->held.signo);
+	signals_mask(~0ull);
+	return result;
+}
+
+/* Runs the call until it has a result or the guest has to act first. *ret_flags: flags for the reply. */
+static int64_t run_through(struct progress *p, uint16_t *ret_flags)
+{
+	struct core_state *s = core_here;
+
+	for (;;) {
+		int64_t result = run(p);
+		int stopped = result == -CORE_ERESTARTSYS || (result == -EINTR && !s->held.signo && s->order_hit);
+
+		if (result == -CORE_ERESTARTSYS && s->held.signo) {
+			if (p->done > 0)
+				return (int64_t)p->done;
+			if (interrupts(p))
+				return -EINTR;
+			*ret_flags |= MOSIX_F_RESTART;
+			return 0;
+		}
+		if (is_partial(p, result)) {
+			p->done += (uint64_t)result;
+			marshal_advance(p->call, &p->dc, (uint64_t)result);
+			stopped = 1;
+			result = 0;
+		}
+		if (!stopped)
+			return p->done > 0 ? (result > 0 ? result : 0) + (int64_t)p->done : result;
+		if (s->order_pending && goes_along(p, result) && deputy_ask_orders()) {
+			*ret_flags |= MOSIX_F_RESTART | MOSIX_F_COMEHOME;
+			return 0;
+		}
+		if (p->timeout >= 0)
+			marshal_set_timeout(p->call, &p->dc, time_left(p));
+	}
+}
+
+int deputy_call_serve(const struct mosix_frame *request)
+{
+	struct core_state *s = core_here;
+	struct mosix_frame reply = { .type = MOSIX_REPLY, .sequence = request->sequence, .nr = request->nr };
+	struct progress p = { .call = call_find((uint64_t)(uint32_t)request->nr, request->arg), .flags = request->flags };
+	const uint8_t *payload = arena_at(ARENA_PAYLOAD);
+	uint8_t *answer = arena_at(ARENA_REPLY);
+	uint32_t length = 0, put;
+	int64_t result;
+	int error;
+
+	if (p.call->special == SPECIAL_EXIT)
+		leave_for_good((uint64_t)request->nr, request->arg[0]);
+	if (p.call->special == SPECIAL_SIGACTION)
+		return change_disposition(request);
+	if (p.call->where != CALL_HOME && p.call->where != CALL_BOTH)
+		return -EBADMSG;
+	p.dc = (struct deputy_call){ .scratch = arena_at(ARENA_SCRATCH), .capacity = ARENA_SCRATCH_SIZE,
+				     .bad = s->base + ARENA_BAD, .nr = (uint64_t)request->nr };
+	p.dc.fd_low = s->call_fd < s->page_fd ? s->call_fd : s->page_fd;
+	p.dc.fd_high = s->call_fd > s->page_fd ? s->call_fd : s->page_fd;
+	if (s->orders_fd > p.dc.fd_high)
+		p.dc.fd_high = s->orders_fd;
+	error = deputy_unpack(p.call, request, payload, &p.dc);
+	if (error == -EBADMSG)
+		return error;
+	if (error == 0 && deputy_timeout(p.call, &p.dc, &p.timeout) != 0)
+		p.timeout = -1;
+	p.begun = CLOCK_MONOTONIC_NOW;
+	result = error ? error : run_through(&p, &reply.flags);
+	if (p.done > 0 && reply.flags & MOSIX_F_RESTART) {
+		reply.flags |= MOSIX_F_PARTIAL;
+		reply.arg[1] = p.done;
+	} else if (reply.flags & MOSIX_F_RESTART && reply.flags & MOSIX_F_COMEHOME && p.timeout >= 0) {
+		reply.flags |= MOSIX_F_LEFT;
+		reply.arg[1] = (uint64_t)time_left(&p);
+	}
+	reply.arg[0] = (uint64_t)result;
+	if (result == -EINTR && s->held.signo && marshal_temporary_mask(p.call, &p.dc, &reply.arg[2]) == 0)
+		reply.flags |= MOSIX_F_TEMPMASK;
+	put = p.flags & MOSIX_F_PLAIN ? 0 : deputy_put_signal(&reply, answer);
+	if (!(reply.flags & MOSIX_F_SIGNAL))
+		reply.flags &= (uint16_t)~MOSIX_F_TEMPMASK;
+	if (s->come_home && !(p.flags & MOSIX_F_PLAIN))
+		reply.flags |= MOSIX_F_COMEHOME;
+	if (!(reply.flags & MOSIX_F_RESTART))
+		error = deputy_pack(p.call, &p.dc, result, answer + put, &length);
+	else
+		error = 0;
+	if (error != 0)
+		return error;
+	reply.length = put + length;
+	return deputy_send(&reply, answer);
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "arena.h"
+#include "core.h"
+#include "deputy_signals.h"
+#include "entry.h"
+
+#define SIGINFOS 64	/* how many queued signals of one number are put behind a requeued one */
+
+void signals_mask(uint64_t mask)
+{
+	SYS4(__NR_rt_sigprocmask, KSIG_SETMASK, &mask, NULL, 8);
+}
+
+/* In the deputy's handlers the program's frame, altstack and mask do not exist. */
+static void on_signal(int signo, struct kernel_siginfo *info, struct kernel_ucontext *uc)
+{
+	signals_catch(signo, info, uc);
+}
+
+static int has_handler(const struct mosix_sigaction *action)
+{
+	return action->handler != KSIG_DFL && action->handler != KSIG_IGN;
+}
+
+/* A default action that dumps core must find the program's memory: it is caught, and taken at home. */
+static int dumps_core(int signo, const struct mosix_sigaction *action)
+{
+	const struct mosix_manifest *m = arena_at(ARENA_MANIFEST);
+
+	return action->handler == KSIG_DFL && KSIGSET_CORES & ksigset_bit(signo) && m->rlimit_core.soft > 0;
+}
+
+static void install(int signo, const struct mosix_sigaction *action)
+{
+	struct mosix_sigaction ours = *action;
+
+	if (signo == KSIG_KILL || signo == KSIG_STOP || signo == KSIG_URG)
+		return;
+	if (has_handler(action) || dumps_core(signo, action)) {
+		/* What the kernel itself looks at stays: restarting, and what children do. */
+		ours.flags = (action->flags & (KSA_RESTART | KSA_NOCLDSTOP | KSA_NOCLDWAIT)) | KSA_SIGINFO | KSA_RESTORER;
+		ours.handler = (uint64_t)on_signal;
+		ours.restorer = (uint64_t)core_restorer;
+		ours.mask = SIGNALS_FULL;
+	}
+	SYS4(__NR_rt_sigaction, signo, &ours, NULL, 8);
+}
+
+void signals_install(void)
+{
+	for (int signo = 1; signo <= KSIG_MAX; signo++)
+		if (has_handler(&core_here->action[signo]) || dumps_core(signo, &core_here->action[signo]))
+			install(signo, &core_here->action[signo]);
+}
+
+void signals_restore(void)
+{
+	for (int signo = 1; signo <= KSIG_MAX; signo++)
+		if (signo != KSIG_KILL && signo != KSIG_STOP && signo != KSIG_URG)
+			SYS4(__NR_rt_sigaction, signo, &core_here->action[signo], NULL, 8);
+}
+
+void signals_change(int signo, const struct mosix_sigaction *action)
+{
+	core_here->action[signo] = *action;
+	if (signo == KSIG_URG)
+		core_here->urgent.action = *action;
+	else
+		install(signo, action);
+}
+
+void signals_catch(int signo, const struct kernel_siginfo *info, struct kernel_ucontext *uc)
+{
+	struct core_state *s = core_here;
+	uint64_t rip = uc->mc.regs.rip;
+
+	s->held.signo = signo;
+	memcpy(s->held.info, info, sizeof(s->held.info));
+	if (rip >= (uint64_t)deputy_window_begin && rip <= (uint64_t)deputy_window_call)
+		uc->mc.regs.rip = (uint64_t)deputy_window_abort;
+	uc->sigmask = ~0ull;
+}
+
+void signals_poll(uint64_t mask)
+{
+	if (core_here->held.signo == 0)
+		signals_mask(mask & ~ksigset_bit(KSIG_URG));
+	signals_mask(~0ull);
+}
+
+/*
+ * The kernel appends to its queue, so those of the same number that wait there are taken out and appended again behind this
+ * one. A standard signal coalesces as it would have, had it been blocked from the start.
+ */
+void signals_requeue(void)
+{
+	struct core_state *s = core_here;
+	struct kernel_siginfo *queued = arena_at(ARENA_RUNS);
+	uint64_t set = ksigset_bit(s->held.signo), count = 0;
+	struct { int64_t sec, nsec; } now = { 0, 0 };
+
+	while (count < SIGINFOS && SYS4(__NR_rt_sigtimedwait, &set, &queued[count], &now, 8) > 0)
+		count++;
+	SYS3(__NR_rt_sigqueueinfo, s->pid, s->held.signo, s->held.info);
+	for (uint64_t i = 0; i < count; i++)
+		SYS3(__NR_rt_sigqueueinfo, s->pid, s->held.signo, &queued[i]);
+	s->held.signo = 0;
+}

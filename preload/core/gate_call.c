@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Forwarding: one call out, one answer back, and what the answer asks of the program. */
+#include <mosix/reason.h>
+#include "arena.h"
+#include "core.h"
+#include "gate.h"
+#include "guest.h"
+#include "marshal.h"
+#include "resume.h"
+
+int gate_hear(struct mosix_frame *answer)
+{
+	int error = core_read_all(core_here->call_fd, answer, sizeof(*answer));
+
+	if (error != 0)
+		return error;
+	if (answer->length > ARENA_PAYLOAD_SIZE || answer->epoch != core_here->epoch)
+		return -EBADMSG;
+	return core_read_all(core_here->call_fd, arena_at(ARENA_PAYLOAD), answer->length);
+}
+
+int gate_exchange(struct mosix_frame *frame, const void *payload, struct mosix_frame *answer)
+{
+	uint8_t small[4096];
+	int error;
+
+	frame->epoch = core_here->epoch;
+	frame->sequence = ++core_here->sequence;
+	if (frame->length <= sizeof(small) - sizeof(*frame)) {
+		memcpy(small, frame, sizeof(*frame));
+		memcpy(small + sizeof(*frame), payload, frame->length);
+		error = core_write_all(core_here->call_fd, small, sizeof(*frame) + frame->length);
+	} else {
+		error = core_write_all(core_here->call_fd, frame, sizeof(*frame));
+		if (error == 0)
+			error = core_write_all(core_here->call_fd, payload, frame->length);
+	}
+	if (error != 0)
+		return error;
+	error = gate_hear(answer);
+	if (error == 0 && answer->type == MOSIX_REPLY && answer->sequence != frame->sequence)
+		return -EBADMSG;
+	return error;
+}
+
+/* The signal of an answer, if it has one; its siginfo is moved aside because the next exchange overwrites the payload. */
+static void take_signal(struct kernel_ucontext *uc, const struct mosix_frame *answer)
+{
+	uint8_t info[128];
+	uint64_t mask = answer->arg[2];
+
+	memcpy(info, arena_at(ARENA_PAYLOAD), sizeof(info));
+	core_here->inside = 0;
+	gate_signal(uc, answer->signo, info, answer->flags & MOSIX_F_TEMPMASK ? &mask : NULL);
+}
+
+void gate_answered(struct kernel_ucontext *uc, const struct mosix_frame *answer)
+{
+	uint16_t flags = answer->flags;
+
+	if (flags & MOSIX_F_SIGNAL)
+		take_signal(uc, answer);
+	if (flags & MOSIX_F_COMEHOME)
+		guest_go_home(uc, MOSIX_WHY_ORDERED, 0, 0, NULL);
+}
+
+void gate_poll(struct kernel_ucontext *uc, uint16_t flags, int signo)
+{
+	struct mosix_frame poll = { .type = MOSIX_POLL, .flags = flags, .signo = signo, .mask = core_here->mask }, answer;
+
+	if (gate_exchange(&poll, NULL, &answer) != 0 || answer.type != MOSIX_REPLY)
+		guest_end();
+	gate_answered(uc, &answer);
+}
+
+void gate_forward(struct kernel_ucontext *uc, const struct call *call, uint64_t nr)
+{
+	struct core_state *s = core_here;
+	struct mosix_registers *regs = &uc->mc.regs;
+	struct mosix_frame request = { .type = MOSIX_CALL, .nr = (int32_t)nr, .mask = s->mask }, answer;
+	uint8_t *payload = arena_at(ARENA_PAYLOAD);
+	uint64_t arg[6];
+
+	for (int i = 0; i < 6; i++)
+		request.arg[i] = arg[i] = kernel_call_argument(regs, i);
+	if (gate_pack(call, arg, &request, payload, ARENA_PAYLOAD_SIZE) != 0) {
+		gate_return(uc, nr);
+		return;
+	}
+	if (s->inside == nr + 1)
+		request.flags |= MOSIX_F_INSIDE;
+	if (call->blocking != CALL_NEVER && resume_recorded(regs, nr))
+		request.flags |= MOSIX_F_RECORD;
+	if (gate_in_vdso(regs->rip))
+		request.flags = MOSIX_F_PLAIN;
+	if (gate_exchange(&request, payload, &answer) != 0 || answer.type != MOSIX_REPLY)
+		guest_end();
+	s->inside = 0;
+	if (answer.flags & MOSIX_F_RESTART) {
+		regs->rip -= 2;
+		regs->rax = nr;
+		if (call->blocking != CALL_NEVER && answer.flags & MOSIX_F_COMEHOME)
+			s->inside = (uint32_t)nr + 1;
+		resume_rest(regs, answer.flags & MOSIX_F_LEFT ? (int64_t)answer.arg[1] : -1,
+			    answer.flags & MOSIX_F_PARTIAL ? answer.arg[1] : 0);
+	} else {
+		uint32_t skip = answer.flags & MOSIX_F_SIGNAL ? 128 : 0;
+
+		if (answer.length < skip)
+			guest_end();
+		regs->rax = (uint64_t)gate_unpack(call, arg, &answer, payload + skip, answer.length - skip);
+		if (nr == __NR_times)
+			gate_add_times(arg[0]);
+	}
+	gate_answered(uc, &answer);
+}

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Calls that concern only memory, clocks and the thread itself: the guest's own kernel serves them. */
+#include <linux/mman.h>
+#include <linux/futex.h>
+#include "arena.h"
+#include "core.h"
+#include "gate.h"
+
+#define PAGE_UP(n) (((n) + MOSIX_PAGE - 1) & ~(MOSIX_PAGE - 1))
+
+/* Ranges whose fate is decided at home: its special mappings, libmosix, the arena. */
+static int is_protected(uint64_t start, uint64_t length)
+{
+	const struct core_state *s = core_here;
+	uint64_t end = start + PAGE_UP(length);
+
+	if (end < start)
+		return 1;
+	if (start < s->base + MOSIX_ARENA_SIZE && end > s->base)
+		return 1;
+	if (start < s->config.library_end && end > s->config.library_start)
+		return 1;
+	for (uint32_t i = 0; i < s->reserved_count; i++)
+		if (start < s->reserved[i].end && end > s->reserved[i].start)
+			return 1;
+	return 0;
+}
+
+/* Whether the range had a file mapping when the program came: only home can move such a mapping. */
+static int had_file(uint64_t start, uint64_t length)
+{
+	const struct mosix_manifest *m = arena_at(ARENA_MANIFEST);
+	const struct mosix_mapping *map = manifest_mappings(m);
+
+	for (uint32_t i = 0; i < m->mappings; i++)
+		if (map[i].flags & MOSIX_MAP_FILE && start < map[i].end && start + PAGE_UP(length) > map[i].start)
+			return 1;
+	return 0;
+}
+
+static int64_t do_mmap(const uint64_t arg[6])
+{
+	const uint64_t plain = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_FIXED_NOREPLACE | MAP_NORESERVE | MAP_STACK |
+			       MAP_32BIT | MAP_POPULATE | 0x0800 /* MAP_DENYWRITE, ignored */;
+
+	if ((arg[3] & (MAP_PRIVATE | MAP_ANONYMOUS)) != (MAP_PRIVATE | MAP_ANONYMOUS) || arg[3] & ~plain)
+		return GATE_RETURN;
+	if (arg[2] & ~(uint64_t)(PROT_READ | PROT_WRITE | PROT_EXEC))
+		return GATE_RETURN;
+	if (arg[3] & MAP_FIXED && is_protected(arg[0], arg[1]))
+		return GATE_RETURN;
+	return SYS5(__NR_mmap, arg[0], arg[1], arg[2], arg[3], (uint64_t)-1);
+}
+
+static int64_t do_mremap(const uint64_t arg[6])
+{
+	if (arg[1] == 0 || arg[3] & ~3ull || is_protected(arg[0], arg[1]) || had_file(arg[0], arg[1]))
+		return GATE_RETURN;
+	if (arg[3] & 2 /* MREMAP_FIXED */ && is_protected(arg[4], arg[2]))
+		return GATE_RETURN;
+	return SYS5(__NR_mremap, arg[0], arg[1], arg[2], arg[3], arg[4]);
+}
+
+/* What advice changes in a mapping (fork, dump, merge, guard markings) would be lost at homecoming: that is given at home. */
+static int64_t do_madvise(const uint64_t arg[6])
+{
+	static const uint8_t here[] = { MADV_NORMAL, MADV_RANDOM, MADV_SEQUENTIAL, MADV_WILLNEED, MADV_DONTNEED, MADV_FREE,
+					20 /* COLD */, 21 /* PAGEOUT */, 22 /* POPULATE_READ */, 23 /* POPULATE_WRITE */ };
+
+	if (is_protected(arg[0], arg[1]))
+		return GATE_RETURN;
+	for (unsigned i = 0; i < sizeof(here); i++)
+		if (arg[2] == here[i])
+			return SYS3(__NR_madvise, arg[0], arg[1], arg[2]);
+	return GATE_RETURN;
+}
+
+/*
+ * A lone thread that waits on a futex waits for time or for a signal: home is the better place. Waking has nobody to wake,
+ * but its result and its errors are the kernel's.
+ */
+static int64_t do_futex(const uint64_t arg[6])
+{
+	uint64_t operation = arg[1] & FUTEX_CMD_MASK;
+
+	if (operation != FUTEX_WAKE)
+		return GATE_RETURN;
+	return SYS5(__NR_futex, arg[0], arg[1], arg[2], 0, 0);
+}
+
+static int64_t do_arch_prctl(const uint64_t arg[6])
+{
+	if (arg[0] != 0x1002 /* ARCH_SET_FS */ && arg[0] != 0x1003 /* ARCH_GET_FS */)
+		return GATE_RETURN;
+	return SYS2(__NR_arch_prctl, arg[0], arg[1]);
+}
+
+static int64_t do_robust(uint64_t nr, const uint64_t arg[6])
+{
+	struct core_state *s = core_here;
+
+	if (nr == __NR_set_robust_list) {
+		if (arg[1] != 24)
+			return -EINVAL;
+		s->robust_list = arg[0];
+		s->robust_size = arg[1];
+		return 0;
+	}
+	if (arg[0] != 0 && arg[0] != s->pid)
+		return GATE_RETURN;
+	if (core_copy_out(arg[2], &s->robust_size, 8) != 0 || core_copy_out(arg[1], &s->robust_list, 8) != 0)
+		return -EFAULT;
+	return 0;
+}
+
+/* CPU time of this process: what it used before it came, and what it has used here. */
+static int64_t do_clock(uint64_t nr, const uint64_t arg[6])
+{
+	int32_t clock = (int32_t)arg[0];
+	struct { int64_t sec, nsec; } now;
+	uint64_t total;
+
+	if (nr != __NR_clock_gettime)
+		return SYS5(nr, arg[0], arg[1], arg[2], arg[3], arg[4]);
+	if (clock < 0)
+		return GATE_FORWARD;	/* another process's clock, or a device's */
+	if (clock != 2 && clock != 3)
+		return SYS2(nr, arg[0], arg[1]);
+	total = core_clock(clock) + core_here->away_user + core_here->away_system;
+	now.sec = (int64_t)(total / 1000000000);
+	now.nsec = (int64_t)(total % 1000000000);
+	return core_copy_out(arg[1], &now, sizeof(now));
+}
+
+struct usage { int64_t user[2], system[2], rest[14]; };	/* struct rusage; its times are struct timeval */
+
+static void add_time(int64_t time[2], uint64_t ns)
+{
+	uint64_t us = (uint64_t)time[1] + ns / 1000;
+
+	time[0] += (int64_t)(us / 1000000);
+	time[1] = (int64_t)(us % 1000000);
+}
+
+static int64_t do_getrusage(const uint64_t arg[6])
+{
+	struct usage usage;
+	int64_t error = SYS2(__NR_getrusage, arg[0], &usage);
+
+	if (error != 0)
+		return error;
+	add_time(usage.user, core_here->away_user);
+	add_time(usage.system, core_here->away_system);
+	return core_copy_out(arg[1], &usage, sizeof(usage));
+}
+
+void gate_add_times(uint64_t tms)
+{
+	const struct mosix_manifest *came = arena_at(ARENA_MANIFEST);
+	struct usage usage;
+	int64_t used[2];
+	uint64_t user, system;
+
+	if (tms == 0 || SYS2(__NR_getrusage, 0, &usage) != 0 || core_copy_in(used, tms, sizeof(used)) != 0)
+		return;
+	user = (uint64_t)usage.user[0] * 1000000000ull + (uint64_t)usage.user[1] * 1000 + came->away_user_ns;
+	system = (uint64_t)usage.system[0] * 1000000000ull + (uint64_t)usage.system[1] * 1000 + came->away_system_ns;
+	used[0] += (int64_t)(user / 10000000);	/* USER_HZ is 100 */
+	used[1] += (int64_t)(system / 10000000);
+	core_copy_out(tms, used, sizeof(used));
+}
+
+int64_t gate_local(struct kernel_ucontext *uc, const struct call *call, uint64_t nr, const uint64_t arg[6])
+{
+	(void)uc;
+	switch (call->special) {
+	case SPECIAL_MMAP:    return do_mmap(arg);
+	case SPECIAL_MUNMAP:  return is_protected(arg[0], arg[1]) ? GATE_RETURN : SYS2(nr, arg[0], arg[1]);
+	case SPECIAL_MREMAP:  return do_mremap(arg);
+	case SPECIAL_MPROTECT:
+		return is_protected(arg[0], arg[1]) || arg[2] & ~7ull ? GATE_RETURN : SYS3(nr, arg[0], arg[1], arg[2]);
+	case SPECIAL_MADVISE: return do_madvise(arg);
+	case SPECIAL_BRK:     return SYS1(nr, arg[0]);
+	case SPECIAL_MINCORE: return SYS3(nr, arg[0], arg[1], arg[2]);
+	case SPECIAL_FUTEX:   return do_futex(arg);
+	case SPECIAL_CLOCK:   return do_clock(nr, arg);
+	case SPECIAL_CPU_TIMES: return nr == __NR_getrusage ? do_getrusage(arg) : do_clock(nr, arg);
+	case SPECIAL_GETRANDOM:
+	case SPECIAL_GETCPU:
+	case SPECIAL_YIELD:   return SYS3(nr, arg[0], arg[1], arg[2]);
+	case SPECIAL_GETPID:  return core_here->pid;
+	case SPECIAL_ARCH_PRCTL: return do_arch_prctl(arg);
+	case SPECIAL_SET_TID: core_here->clear_tid = arg[0]; return core_here->pid;
+	case SPECIAL_ROBUST:  return do_robust(nr, arg);
+	default:              return GATE_RETURN;
+	}
+}

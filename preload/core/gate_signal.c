@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Signals as the program in a guest sees them: masks, dispositions, alternate stack and frames are all the gate's. */
+#include <mosix/reason.h>
+#include "arena.h"
+#include "core.h"
+#include "gate.h"
+#include "guest.h"
+#include "sigframe.h"
+#include "xstate.h"
+
+static const struct sigframe_layouts *layouts(struct sigframe_layouts *both)
+{
+	both->home = &core_here->home_xlayout;
+	both->here = &core_here->xlayout;
+	return xstate_layout_same(both->home, both->here) ? NULL : both;
+}
+
+static int has_handler(const struct mosix_sigaction *action)
+{
+	return action->handler != KSIG_DFL && action->handler != KSIG_IGN;
+}
+
+/* Pushes the frame and applies what the disposition says about masks and itself. Returns the flags for the next POLL. */
+static int start_handler(struct kernel_ucontext *uc, int signo, const void *info, uint64_t mask, uint16_t *ret_flags)
+{
+	struct core_state *s = core_here;
+	struct mosix_sigaction action = s->action[signo];
+	struct sigframe_layouts both;
+	int error = sigframe_push(uc, &action, signo, info, s->mask, &s->altstack, layouts(&both));
+
+	if (error != 0)
+		return error;
+	s->mask = (mask | action.mask | (action.flags & KSA_NODEFER ? 0 : ksigset_bit(signo))) & ~KSIGSET_UNBLOCKABLE;
+	*ret_flags = 0;
+	if (action.flags & KSA_RESETHAND) {
+		s->action[signo].handler = KSIG_DFL;
+		*ret_flags = MOSIX_F_RESET;
+	}
+	return 0;
+}
+
+/* Goes home for what only home's kernel can do to this program, and keeps asking while home has no room for it. */
+static void must_go_home(struct kernel_ucontext *uc, int signo, const void *info)
+{
+	struct { int64_t sec, nsec; } pause = { 0, 100000000 };
+
+	for (;;) {
+		guest_go_home(uc, MOSIX_WHY_FAULTED, (uint64_t)signo, info ? signo : 0, info);
+		SYS5(__NR_ppoll, NULL, 0, &pause, NULL, 0);
+	}
+}
+
+void gate_signal(struct kernel_ucontext *uc, int signo, const void *info, const uint64_t *temporary_mask)
+{
+	struct core_state *s = core_here;
+	uint16_t flags;
+
+	if (signo < 1 || signo > KSIG_MAX || !has_handler(&s->action[signo])) {
+		gate_poll(uc, 0, 0);
+		return;
+	}
+	if (start_handler(uc, signo, info, temporary_mask ? *temporary_mask : s->mask, &flags) != 0)
+		must_go_home(uc, signo, info);
+	gate_poll(uc, flags, signo);
+}
+
+void gate_fault(struct kernel_ucontext *uc, int signo, const struct kernel_siginfo *info)
+{
+	struct core_state *s = core_here;
+	uint16_t flags;
+
+	if (!has_handler(&s->action[signo]) || ksigset_has(s->mask, signo) ||
+	    start_handler(uc, signo, info, s->mask, &flags) != 0)
+		must_go_home(uc, signo, signo == KSIG_TRAP ? info : NULL);	/* a breakpoint's PC is behind it: cannot be repeated */
+	if (flags)
+		gate_poll(uc, flags, signo);
+}
+
+static int64_t set_mask(struct kernel_ucontext *uc, const uint64_t arg[6])
+{
+	struct core_state *s = core_here;
+	uint64_t old = s->mask, set;
+
+	if (arg[3] != 8)
+		return -EINVAL;
+	if (arg[1]) {
+		if (core_copy_in(&set, arg[1], 8) != 0)
+			return -EFAULT;
+		set &= ~KSIGSET_UNBLOCKABLE;
+		switch (arg[0]) {
+		case KSIG_BLOCK:   set |= old; break;
+		case KSIG_UNBLOCK: set = old & ~set; break;
+		case KSIG_SETMASK: break;
+		default:           return -EINVAL;
+		}
+		s->mask = set;
+	}
+	uc->mc.regs.rax = 0;
+	if (arg[2] && core_copy_out(arg[2], &old, 8) != 0)
+		uc->mc.regs.rax = (uint64_t)-EFAULT;
+	if (old & ~s->mask)	/* what waited at home arrives before the call returns */
+		gate_poll(uc, 0, 0);
+	return GATE_DONE;
+}
+
+static int64_t set_action(struct kernel_ucontext *uc, uint64_t nr, const uint64_t arg[6])
+{
+	struct core_state *s = core_here;
+	struct mosix_sigaction action, old;
+	struct mosix_frame request = { .type = MOSIX_CALL, .nr = (int32_t)nr, .mask = s->mask, .arg[0] = arg[0] }, answer;
+
+	if (arg[3] != 8)
+		return -EINVAL;
+	if (arg[1] && core_copy_in(&action, arg[1], sizeof(action)) != 0)
+		return -EFAULT;
+	if ((int64_t)arg[0] < 1 || (int32_t)arg[0] > KSIG_MAX ||
+	    (arg[1] && KSIGSET_UNBLOCKABLE & ksigset_bit((int)arg[0])))
+		return -EINVAL;
+	old = s->action[arg[0]];
+	uc->mc.regs.rax = 0;
+	if (arg[2] && core_copy_out(arg[2], &old, sizeof(old)) != 0)
+		uc->mc.regs.rax = (uint64_t)-EFAULT;
+	if (!arg[1])
+		return GATE_DONE;
+	action.flags &= KSA_KNOWN;
+	action.mask &= ~KSIGSET_UNBLOCKABLE;
+	s->action[arg[0]] = action;
+	request.length = sizeof(action);
+	if (gate_exchange(&request, &action, &answer) != 0 || answer.type != MOSIX_REPLY)
+		guest_end();
+	gate_answered(uc, &answer);
+	return GATE_DONE;
+}
+
+static int64_t set_altstack(const struct kernel_ucontext *uc, const uint64_t arg[6])
+{
+	struct mosix_altstack set, old;
+	int error;
+
+	if (arg[0] && core_copy_in(&set, arg[0], sizeof(set)) != 0)
+		return -EFAULT;
+	error = sigframe_altstack(&core_here->altstack, arg[0] ? &set : NULL, uc->mc.regs.rsp, &old);
+	if (error != 0)
+		return error;
+	return arg[1] && core_copy_out(arg[1], &old, sizeof(old)) != 0 ? -EFAULT : 0;
+}
+
+static int64_t return_from_handler(struct kernel_ucontext *uc, uint64_t nr)
+{
+	struct core_state *s = core_here;
+	struct mosix_registers before = uc->mc.regs;
+	struct sigframe_layouts both;
+	uint64_t mask = 0, old = s->mask;
+
+	if (sigframe_pop(uc, &mask, &s->altstack, layouts(&both)) != 0) {
+		uc->mc.regs = before;
+		gate_return(uc, nr);	/* home's kernel refuses the frame in its own way */
+		return GATE_DONE;
+	}
+	s->mask = mask & ~KSIGSET_UNBLOCKABLE;
+	if (old & ~s->mask)
+		gate_poll(uc, 0, 0);
+	return GATE_DONE;
+}
+
+int64_t gate_signal_call(struct kernel_ucontext *uc, const struct call *call, uint64_t nr, const uint64_t arg[6])
+{
+	switch (call->special) {
+	case SPECIAL_SIGPROCMASK: return set_mask(uc, arg);
+	case SPECIAL_SIGACTION:   return set_action(uc, nr, arg);
+	case SPECIAL_SIGALTSTACK: return set_altstack(uc, arg);
+	case SPECIAL_SIGRETURN:   return return_from_handler(uc, nr);
+	default:                  return GATE_FORWARD;
+	}
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The last steps in the handler: the program's kernel state, then the signal frame that is left for it. */
+#include <linux/mman.h>
+#include "arena.h"
+#include "capture_parts.h"
+#include "core.h"
+#include "deputy_signals.h"
+#include "entry.h"
+#include "frame_build.h"
+#include "homecoming.h"
+#include "resume.h"
+
+/* The kernel writes to these areas by itself, so they are set only now that the memory is back. */
+static void restore_kernel_state(const struct core_state *s, uint64_t fs_base)
+{
+	SYS2(__NR_arch_prctl, CORE_ARCH_SET_FS, fs_base);
+	if (s->robust_list)
+		SYS2(__NR_set_robust_list, s->robust_list, s->robust_size);
+	SYS1(__NR_set_tid_address, s->clear_tid);
+	if (s->rseq)
+		SYS4(__NR_rseq, s->rseq, s->rseq_size, 0, s->rseq_signature);
+}
+
+/* The program's clocks never step back: home waits until it is as late as it was for the guest. */
+static void wait_for_clock(uint64_t monotonic_ns)
+{
+	uint64_t now = core_clock(CORE_CLOCK_MONOTONIC);
+
+	if (now < monotonic_ns && monotonic_ns - now < 1000000000ull) {
+		struct { int64_t sec, nsec; } pause = { 0, (int64_t)(monotonic_ns - now) };
+
+		SYS2(__NR_nanosleep, &pause, NULL);
+	}
+}
+
+void home_resume(const void *manifest)
+{
+	struct core_state *s = core_here;
+	const struct mosix_manifest *m = manifest;
+	struct kernel_rt_sigframe *frame;
+	uint64_t pending = 0;
+
+	wait_for_clock(m->monotonic_ns);
+	SYS1(__NR_close, s->call_fd);
+	SYS1(__NR_close, s->control_fd);
+	SYS1(__NR_close, s->page_fd);
+	restore_kernel_state(s, m->thread.fs_base);
+	frame_build(m, &s->altstack, s->mask & ~ksigset_bit(KSIG_URG), &frame);	/* cannot fail: home_take() has tried it */
+	SYS3(__NR_madvise, s->base + ARENA_ORDER, MOSIX_ARENA_SIZE - ARENA_ORDER - MOSIX_PAGE, MADV_DONTNEED);
+	s->place = PLACE_HOME;
+	s->committed = s->dropped = s->come_home = s->order_pending = s->rung = s->handed = 0;
+	signals_restore();
+	SYS2(__NR_rt_sigpending, &pending, 8);
+	resume_interrupt(&frame->uc.mc.regs, s->inside, pending & ~s->mask);
+	s->inside = 0;
+	core_sigreturn(&frame->uc);
+}

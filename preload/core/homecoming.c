@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <linux/mman.h>
+#include "arena.h"
+#include "capture.h"
+#include "core.h"
+#include "frame_build.h"
+#include "homecoming.h"
+
+static int is_arena(uint64_t start, uint64_t end)
+{
+	return start < core_here->base + MOSIX_ARENA_SIZE && end > core_here->base;
+}
+
+static int is_library(uint64_t start, uint64_t end)
+{
+	return start < core_here->config.library_end && end > core_here->config.library_start;
+}
+
+/* Whether [start, end) touches what must stay mapped as it is, for the deputy stands on it. */
+static int is_ours(uint64_t start, uint64_t end)
+{
+	return is_arena(start, end) || is_library(start, end);
+}
+
+static int read_maps(struct maps_entry **map)
+{
+	int fd = maps_open("/proc/thread-self/maps"), count;
+
+	if (fd < 0)
+		return fd;
+	count = capture_maps(fd, map);
+	SYS1(__NR_close, fd);
+	return count;
+}
+
+static int is_kernels(const struct maps_entry *e)
+{
+	return e->kind == MAPS_VDSO || e->kind == MAPS_SPECIAL || e->kind == MAPS_UNKNOWN;
+}
+
+void home_drop(void)
+{
+	struct core_state *s = core_here;
+	struct maps_entry *map;
+	int count;
+
+	if (s->dropped)
+		return;
+	s->dropped = 1;
+	count = read_maps(&map);
+	for (int i = 0; i < count; i++) {
+		uint64_t end = map[i].end;
+
+		if (map[i].shared || is_kernels(&map[i]) || is_ours(map[i].start, end))
+			continue;
+		if (s->args_start > map[i].start && s->args_start < end)
+			end = s->args_start;
+		SYS3(__NR_madvise, map[i].start, end - map[i].start, MADV_DONTNEED);
+		if (!(map[i].prot & PROT_EXEC))
+			SYS3(__NR_mprotect, map[i].start, end - map[i].start, PROT_NONE);
+	}
+}
+
+static int receive_manifest(void)
+{
+	struct core_state *s = core_here;
+	struct mosix_manifest *m = arena_at(ARENA_RETURN);
+	struct kernel_rt_sigframe *unused;
+	const char *why;
+	int error = core_read_all(s->page_fd, m, sizeof(*m));
+
+	if (error != 0)
+		return error;
+	if (m->magic != MOSIX_MANIFEST_MAGIC || m->xsave_size > MOSIX_XSAVE_MAX || m->mappings > MOSIX_MAPPINGS_MAX ||
+	    sizeof(*m) + manifest_tail(m) > ARENA_MANIFEST_SIZE)
+		return -EBADMSG;
+	error = core_read_all(s->page_fd, m + 1, manifest_tail(m));
+	if (error != 0)
+		return error;
+	if (frame_build(m, &s->altstack, 0, &unused) != 0)
+		return -EOPNOTSUPP;
+	if (m->epoch != s->epoch || m->pid != s->pid || m->arena != s->base || manifest_check(m, manifest_tail(m), &why) != 0)
+		return -EBADMSG;
+	return 0;
+}
+
+/* What is mapped here now at address, or NULL. */
+static const struct maps_entry *entry_at(const struct maps_entry *map, int count, uint64_t address)
+{
+	int low = 0, high = count;
+
+	while (low < high) {
+		int middle = (low + high) / 2;
+
+		if (map[middle].end <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < count && map[low].start <= address ? &map[low] : NULL;
+}
+
+/* Removes what the program unmapped while it was away. */
+static int remove_gone(const struct maps_entry *map, int count, const struct mosix_manifest *m)
+{
+	const struct mosix_mapping *guest = manifest_mappings(m);
+	uint32_t j = 0;
+
+	for (int i = 0; i < count; i++) {
+		uint64_t at = map[i].start;
+
+		if (is_kernels(&map[i]) || is_ours(map[i].start, map[i].end) || map[i].kind == MAPS_STACK)
+			continue;
+		while (at < map[i].end) {
+			uint64_t end = map[i].end;
+
+			while (j > 0 && guest[j - 1].end > at)
+				j--;
+			while (j < m->mappings && guest[j].end <= at)
+				j++;
+			if (j < m->mappings && guest[j].start <= at) {
+				at = guest[j].end;
+				continue;
+			}
+			if (j < m->mappings && guest[j].start < end)
+				end = guest[j].start;
+			if (SYS2(__NR_munmap, at, end - at) != 0)
+				return -ENOMEM;
+			at = end;
+		}
+	}
+	return 0;
+}
+
+static int map_anonymous(uint64_t start, uint64_t end)
+{
+	long at = core_syscall6(__NR_mmap, start, end - start, PROT_READ | PROT_WRITE,
+				MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, (uint64_t)-1, 0);
+
+	return at == (long)start ? 0 : -ENOMEM;
+}
+
+/* Makes one of the guest's mappings exist here, empty where it is anonymous, readable and writable for what comes. */
+static int place_mapping(const struct maps_entry *map, int count, const struct mosix_mapping *guest)
+{
+	uint64_t at = guest->start;
+
+	if (is_arena(guest->start, guest->end))
+		return -EBADMSG;
+	if (is_library(guest->start, guest->end))
+		return 0;	/* pages for its data come, its mappings are untouched */
+	while (at < guest->end) {
+		const struct maps_entry *here = entry_at(map, count, at);
+		uint64_t end = here ? here->end : guest->end;
+		int file = guest->flags & MOSIX_MAP_FILE;
+
+		for (int i = 0; !here && i < count; i++)
+			if (map[i].start > at && map[i].start < end)
+				end = map[i].start;
+		if (end > guest->end)
+			end = guest->end;
+		if (here && is_kernels(here))
+			return -EBADMSG;
+		if (file && (!here || here->inode == 0))
+			return -EBADMSG;	/* a guest makes no file mappings, so home must have it */
+		if (!here && guest->flags & MOSIX_MAP_STACK) {
+			at = end;		/* the kernel grows the stack when its pages arrive */
+			continue;
+		}
+		if (!file && (!here || here->inode != 0 || here->shared)) {
+			if (map_anonymous(at, end) != 0)
+				return -ENOMEM;
+		} else if (!(guest->flags & MOSIX_MAP_SHARED) && (here->prot & 3) != (PROT_READ | PROT_WRITE)) {
+			long error = SYS3(__NR_mprotect, at, end - at, PROT_READ | PROT_WRITE);
+
+			if (error != 0 && error != -EPERM)	/* -EPERM: sealed (mseal(2)), so the guest could not change it */
+				return -ENOMEM;
+		}
+		at = end;
+	}
+	return 0;
+}
+
+static int receive_runs(const struct mosix_manifest *m)
+{
+	const struct mosix_mapping *guest = manifest_mappings(m);
+	uint32_t j = 0;
+	uint64_t past = 0;
+
+	for (;;) {
+		struct mosix_run run;
+		int error = core_read_all(core_here->page_fd, &run, sizeof(run));
+
+		if (error != 0)
+			return error;
+		if (run.pages == 0)
+			return 0;
+		if (run.start < past || run.start % MOSIX_PAGE || run.pages > MOSIX_TASK_SIZE / MOSIX_PAGE)
+			return -EBADMSG;
+		while (j < m->mappings && guest[j].end <= run.start)
+			j++;
+		if (j == m->mappings || run.start < guest[j].start || run.start + run.pages * MOSIX_PAGE > guest[j].end ||
+		    guest[j].flags & MOSIX_MAP_SHARED)
+			return -EBADMSG;
+		error = core_read_all(core_here->page_fd, (void *)run.start, run.pages * MOSIX_PAGE);
+		if (error != 0)
+			return error;
+		past = run.start + run.pages * MOSIX_PAGE;
+	}
+}
+
+static void protect(const struct mosix_manifest *m)
+{
+	const struct mosix_mapping *guest = manifest_mappings(m);
+
+	for (uint32_t i = 0; i < m->mappings; i++)
+		if (guest[i].prot != (PROT_READ | PROT_WRITE) && !(guest[i].flags & MOSIX_MAP_SHARED) &&
+		    !is_library(guest[i].start, guest[i].end))
+			SYS3(__NR_mprotect, guest[i].start, guest[i].end - guest[i].start, guest[i].prot);
+}
+
+/* The program state that the guest kept while it was away. */
+static void take_state(const struct mosix_manifest *m)
+{
+	struct core_state *s = core_here;
+	const struct mosix_thread *t = &m->thread;
+
+	memcpy(s->action, m->action, sizeof(s->action));
+	s->urgent.action = s->action[KSIG_URG];
+	s->urgent.blocked = ksigset_has(t->mask, KSIG_URG);
+	s->mask = t->mask;
+	s->altstack = t->altstack;
+	s->robust_list = t->robust_list;
+	s->robust_size = t->robust_size;
+	s->clear_tid = t->clear_tid;
+	s->rseq = t->rseq;
+	s->rseq_size = t->rseq_size;
+	s->rseq_signature = t->rseq_signature;
+	s->inside = t->inside;
+	s->away_user += m->cpu_user_ns;
+	s->away_system += m->cpu_system_ns;
+}
+
+int home_take(void)
+{
+	const struct mosix_manifest *m = arena_at(ARENA_RETURN);
+	struct maps_entry *map;
+	int count, error = receive_manifest();
+
+	if (error != 0)
+		return error;
+	home_drop();
+	core_here->dropped = 0;		/* from here on pages arrive; a failure drops them again */
+	if ((uint64_t)SYS1(__NR_brk, m->brk) != m->brk)
+		return -ENOMEM;
+	count = read_maps(&map);
+	if (count <= 0)
+		return count ? count : -EIO;
+	error = remove_gone(map, count, m);
+	for (uint32_t i = 0; i < m->mappings && error == 0; i++)
+		error = place_mapping(map, count, manifest_mappings(m) + i);
+	if (error == 0)
+		error = receive_runs(m);
+	if (error != 0)
+		return error;
+	protect(m);
+	take_state(m);
+	return 0;
+}

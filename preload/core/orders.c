@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <linux/fcntl.h>
+#include <linux/un.h>
+#include "arena.h"
+#include "core.h"
+#include "orders.h"
+
+/* bits/socket.h, asm-generic/socket.h */
+enum { CORE_AF_UNIX = 1, CORE_SEQPACKET = 5, CORE_CLOEXEC = 02000000, CORE_SOL_SOCKET = 1, CORE_SO_RCVTIMEO = 20,
+       CORE_SO_SNDTIMEO = 21, CORE_SCM_RIGHTS = 1, CORE_MSG_CMSG_CLOEXEC = 0x40000000, CORE_MSG_NOSIGNAL = 0x4000,
+       CORE_MSG_CTRUNC = 8 };
+
+#define ORDERS_SECONDS 10
+#define RLIMIT_NOFILE  7
+#define HIDDEN         8	/* how far above its own limit the program's table is stretched for a moment */
+
+struct core_msghdr {
+	void *name; uint32_t namelen, pad;
+	struct { void *base; uint64_t length; } *iov; uint64_t iovlen;
+	void *control; uint64_t controllen;
+	uint32_t flags, pad2;
+};
+
+int orders_connect(void)
+{
+	struct sockaddr_un address = { .sun_family = CORE_AF_UNIX };
+	struct { int64_t sec, usec; } limit = { ORDERS_SECONDS, 0 };
+	int fd = (int)SYS3(__NR_socket, CORE_AF_UNIX, CORE_SEQPACKET | CORE_CLOEXEC, 0);
+	long error;
+
+	if (fd < 0)
+		return fd;
+	memcpy(address.sun_path, core_here->config.orders_path, sizeof(address.sun_path));
+	SYS5(__NR_setsockopt, fd, CORE_SOL_SOCKET, CORE_SO_RCVTIMEO, &limit, sizeof(limit));
+	SYS5(__NR_setsockopt, fd, CORE_SOL_SOCKET, CORE_SO_SNDTIMEO, &limit, sizeof(limit));
+	error = SYS3(__NR_connect, fd, &address, sizeof(address));
+	if (error != 0) {
+		SYS1(__NR_close, fd);
+		return (int)error;
+	}
+	return fd;
+}
+
+int orders_say(int fd, struct mosix_word *word)
+{
+	long n;
+
+	word->magic = MOSIX_ORDER_MAGIC;
+	word->version = MOSIX_ORDER_VERSION;
+	word->pid = core_here->pid;
+	word->epoch = core_here->epoch;
+	n = core_syscall6(__NR_sendto, (uint64_t)fd, (uint64_t)word, sizeof(*word), CORE_MSG_NOSIGNAL, 0, 0);
+	return n == (long)sizeof(*word) ? 0 : n < 0 ? (int)n : -EIO;
+}
+
+static void close_all(const int *fds, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		SYS1(__NR_close, fds[i]);
+}
+
+int orders_hear(int fd, struct mosix_order *order, uint64_t capacity, int ret_fds[3])
+{
+	union { uint64_t align; uint8_t bytes[64]; } control;
+	struct { uint64_t length; int32_t level, type; } *head = (void *)control.bytes;
+	struct { void *base; uint64_t length; } iov = { order, capacity };
+	struct core_msghdr message = { .iov = (void *)&iov, .iovlen = 1, .control = control.bytes, .controllen = sizeof(control) };
+	unsigned got = 0;
+	int *fds = (int *)(control.bytes + 16);
+	long n = SYS3(__NR_recvmsg, fd, &message, CORE_MSG_CMSG_CLOEXEC);
+
+	if (n < 0)
+		return (int)n;
+	if (message.controllen >= 16 && head->level == CORE_SOL_SOCKET && head->type == CORE_SCM_RIGHTS)
+		got = (unsigned)((head->length - 16) / 4);
+	if ((uint64_t)n < sizeof(*order) || order->magic != MOSIX_ORDER_MAGIC || order->version != MOSIX_ORDER_VERSION ||
+	    order->files > MOSIX_ORDER_FILES || message.flags & CORE_MSG_CTRUNC ||
+	    (uint64_t)n != sizeof(*order) + order->files * sizeof(struct mosix_order_file) ||
+	    got != (order->kind == MOSIX_ORDER_LEAVE ? 3u : 0u)) {
+		close_all(fds, got);
+		return -EBADMSG;
+	}
+	order->node[sizeof(order->node) - 1] = '\0';
+	for (unsigned i = 0; i < got; i++)
+		ret_fds[i] = fds[i];
+	return 0;
+}
+
+/*
+ * Above the soft limit, which is raised only for that moment, so that no
+ * open() of the program ever meets it; at the top of the range where the hard limit leaves no room.
+ */
+int orders_hide(int fd)
+{
+	struct mosix_rlimit old, raised;
+	long high = -EMFILE;
+
+	SYS4(__NR_prlimit64, 0, RLIMIT_NOFILE, NULL, &old);
+	raised = old;
+	raised.soft = old.hard - old.soft > HIDDEN ? old.soft + HIDDEN : old.hard;
+	if (raised.soft > old.soft) {
+		SYS4(__NR_prlimit64, 0, RLIMIT_NOFILE, &raised, NULL);
+		high = SYS3(__NR_fcntl, fd, F_DUPFD_CLOEXEC, old.soft);
+		SYS4(__NR_prlimit64, 0, RLIMIT_NOFILE, &old, NULL);
+	}
+	if (high < 0)
+		high = SYS3(__NR_fcntl, fd, F_DUPFD_CLOEXEC, old.soft - HIDDEN);
+	SYS1(__NR_close, fd);
+	SYS3(__NR_fcntl, high, F_SETFL, O_RDWR);	/* homed connects without blocking; the deputy waits */
+	return (int)high;
+}
+
+void orders_tell(uint32_t kind, uint32_t reason, int64_t detail)
+{
+	struct mosix_word word = { .kind = kind, .reason = reason, .detail = detail };
+	int fd = core_here->orders_fd > 0 ? core_here->orders_fd : orders_connect();
+
+	core_here->orders_fd = 0;
+	if (fd < 0)
+		return;
+	word.pages = core_here->moved_pages;
+	word.bytes = core_here->moved_bytes;
+	orders_say(fd, &word);
+	SYS1(__NR_close, fd);
+}

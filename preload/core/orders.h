@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The core's conversation with homed (order.h): connect, say a word, hear an order. At home and in the deputy. */
+#ifndef MOSIX_CORE_ORDERS_H
+#define MOSIX_CORE_ORDERS_H
+
+#include <stdint.h>
+#include <mosix/order.h>
+
+/* Connects to homed with deadlines of ORDERS_SECONDS on every step. Descriptor, or -errno. */
+int orders_connect(void);
+
+/* Sends a word. Returns 0 or -errno. word's magic, version, pid and epoch are filled in. */
+int orders_say(int fd, struct mosix_word *word);
+
+/*
+ * Receives an order and its files into order (capacity bytes) and, for LEAVE, three descriptors (ret_fds[], CLOEXEC, owned
+ * by the caller). Returns 0, -EBADMSG for anything malformed, or -errno.
+ */
+int orders_hear(int fd, struct mosix_order *order, uint64_t capacity, int ret_fds[3]);
+
+/*
+ * Moves a descriptor out of the program's sight and makes it blocking: new number, or -errno; fd is closed in any case.
+ */
+int orders_hide(int fd);
+
+/*
+ * Says one word, on the connection on which the order came if it is still open, else on a new one, and closes it. Failure is
+ * silent: homed may not be there.
+ */
+void orders_tell(uint32_t kind, uint32_t reason, int64_t detail);
+
+#endif

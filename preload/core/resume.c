@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <mosix/call.h>
+#include "arena.h"
+#include "core.h"
+#include "resume.h"
+#include "../record.h"
+
+#define ARCH_GET_FS 0x1003
+
+static int is_syscall(uint64_t address)
+{
+	uint8_t code[2];
+
+	return core_copy_in(code, address, 2) == 0 && code[0] == 0x0f && code[1] == 0x05;
+}
+
+/* The innermost record, if it is alive for these registers. */
+static int find_record(const struct mosix_registers *regs, struct mosix_record *ret)
+{
+	uint64_t fs = 0, at = 0;
+
+	SYS2(__NR_arch_prctl, ARCH_GET_FS, &fs);
+	if (core_copy_in(&at, fs + (uint64_t)core_here->config.records_offset, 8) != 0 || at == 0 || at < regs->rsp ||
+	    core_copy_in(ret, at, sizeof(*ret)) != 0)
+		return 0;
+	if (ret->magic != MOSIX_RECORD_MAGIC || (uint64_t)ret->self != at)
+		return 0;
+	for (int i = 0; i < 6; i++)
+		if (ret->arg_mask & 1u << i && kernel_call_argument(regs, i) != ret->arg[i])
+			return 0;
+	return 1;
+}
+
+static void put_record(const struct mosix_record *record)
+{
+	core_copy_out((uint64_t)record->self, record, sizeof(*record));
+}
+
+static void set_argument(struct mosix_registers *regs, int n, uint64_t value)
+{
+	uint64_t *at[6] = { &regs->rdi, &regs->rsi, &regs->rdx, &regs->r10, &regs->r8, &regs->r9 };
+
+	*at[n] = value;
+}
+
+/* Moves a gather list forward by done bytes, in program memory. */
+static void advance_iov(uint64_t *list, uint64_t *count, uint64_t done)
+{
+	struct { uint64_t base, length; } iov;
+
+	while (done > 0 && *count > 0 && core_copy_in(&iov, *list, sizeof(iov)) == 0) {
+		uint64_t step = done < iov.length ? done : iov.length;
+
+		iov.base += step;
+		iov.length -= step;
+		done -= step;
+		core_copy_out(*list, &iov, sizeof(iov));
+		if (iov.length > 0)
+			return;
+		*list += sizeof(iov);
+		(*count)--;
+	}
+}
+
+/* Bytes a gather list still asks for. 1024 entries is the kernel's own limit (UIO_MAXIOV). */
+static uint64_t iov_total(uint64_t list, uint64_t count)
+{
+	struct { uint64_t base, length; } iov;
+	uint64_t total = 0;
+
+	for (uint64_t i = 0; i < count && i < 1024; i++)
+		if (core_copy_in(&iov, list + i * sizeof(iov), sizeof(iov)) == 0)
+			total += iov.length;
+	return total;
+}
+
+/* Bytes the call in regs asks for, as far as its record counts bytes; else 0. */
+static uint64_t asked_bytes(const struct mosix_registers *regs, const struct mosix_record *record)
+{
+	uint64_t message[2];
+
+	switch (record->rest) {
+	case MOSIX_REST_COUNT:  return regs->rdx;
+	case MOSIX_REST_SPLICE: return kernel_call_argument(regs, record->place);
+	case MOSIX_REST_IOV:    return iov_total(regs->rsi, regs->rdx);
+	case MOSIX_REST_MSG:    return core_copy_in(message, regs->rsi + 16, 16) == 0 ? iov_total(message[0], message[1]) : 0;
+	default:                return 0;
+	}
+}
+
+static void take_count(struct mosix_registers *regs, struct mosix_record *record, uint64_t done)
+{
+	uint64_t message[2];
+
+	record->done += done;
+	switch (record->rest) {
+	case MOSIX_REST_COUNT:
+		regs->rsi += done;
+		regs->rdx -= done;
+		record->arg[1] = regs->rsi;
+		record->arg[2] = regs->rdx;
+		break;
+	case MOSIX_REST_IOV:
+		advance_iov(&regs->rsi, &regs->rdx, done);
+		record->arg[1] = regs->rsi;
+		record->arg[2] = regs->rdx;
+		break;
+	case MOSIX_REST_MSG:	/* msg_iov and msg_iovlen follow msg_name and msg_namelen: bytes 16 to 31 of struct msghdr */
+		if (core_copy_in(message, regs->rsi + 16, 16) == 0) {
+			advance_iov(&message[0], &message[1], done);
+			core_copy_out(regs->rsi + 16, message, 16);
+		}
+		break;
+	case MOSIX_REST_SPLICE:
+		record->arg[record->place] = kernel_call_argument(regs, record->place) - done;
+		set_argument(regs, record->place, record->arg[record->place]);
+		break;
+	default:
+		break;
+	}
+}
+
+static void put_left(struct mosix_registers *regs, struct mosix_record *record, uint64_t left)
+{
+	switch (record->rest) {
+	case MOSIX_REST_MS:
+		if ((int32_t)kernel_call_argument(regs, record->place) < 0)
+			break;
+		record->arg[record->place] = (left + 999999) / 1000000;
+		set_argument(regs, record->place, record->arg[record->place]);
+		break;
+	case MOSIX_REST_TIMESPEC:
+		record->left.ts.tv_sec = (int64_t)(left / 1000000000);
+		record->left.ts.tv_nsec = (int64_t)(left % 1000000000);
+		break;
+	case MOSIX_REST_TIMEVAL:
+		left += 999;
+		record->left.tv.tv_sec = (int64_t)(left / 1000000000);
+		record->left.tv.tv_usec = (int64_t)(left % 1000000000 / 1000);
+		break;
+	default:
+		break;
+	}
+}
+
+uint32_t resume_rewind(struct kernel_ucontext *uc)
+{
+	struct mosix_registers *regs = &uc->mc.regs;
+	struct mosix_record record;
+	uint64_t arg[6];
+	int64_t result = (int64_t)regs->rax;
+
+	for (int i = 0; i < 6; i++)
+		arg[i] = kernel_call_argument(regs, i);
+	if (is_syscall(regs->rip) && regs->rax < CALL_NUMBERS)
+		return call_find(regs->rax, arg)->blocking == CALL_NEVER ? 0 : (uint32_t)regs->rax + 1;
+	if ((result != -EINTR && result <= 0) || !is_syscall(regs->rip - 2) || !find_record(regs, &record))
+		return 0;
+	if (result > 0) {
+		if ((uint64_t)result >= asked_bytes(regs, &record))
+			return 0;
+		take_count(regs, &record, (uint64_t)result);
+	} else if (!record.restart) {
+		return 0;
+	}
+	if (record.deadline_ns != UINT64_MAX) {
+		uint64_t now = core_clock(CLOCK_MONOTONIC);
+
+		put_left(regs, &record, record.deadline_ns > now ? record.deadline_ns - now : 0);
+	}
+	put_record(&record);
+	regs->rip -= 2;
+	regs->rax = (uint64_t)record.nr;
+	return (uint32_t)record.nr + 1;
+}
+
+int resume_recorded(const struct mosix_registers *regs, uint64_t nr)
+{
+	struct mosix_record record;
+
+	return find_record(regs, &record) && (uint64_t)record.nr == nr;
+}
+
+int resume_rest(struct mosix_registers *regs, int64_t left_ns, uint64_t done)
+{
+	struct mosix_record record;
+
+	if (left_ns < 0 && done == 0)
+		return 0;
+	if (!find_record(regs, &record) || (done > 0 && done >= asked_bytes(regs, &record)))
+		return -EINVAL;
+	if (done > 0)
+		take_count(regs, &record, done);
+	if (left_ns >= 0)
+		put_left(regs, &record, (uint64_t)left_ns);
+	put_record(&record);
+	return 0;
+}
+
+void resume_interrupt(struct mosix_registers *regs, uint32_t inside, uint64_t pending)
+{
+	uint64_t arg[6];
+	const struct call *call;
+
+	if (inside == 0 || pending == 0 || regs->rax != inside - 1 || !is_syscall(regs->rip))
+		return;
+	for (int i = 0; i < 6; i++)
+		arg[i] = kernel_call_argument(regs, i);
+	call = call_find(inside - 1, arg);
+	for (int signo = ksigset_first(pending); signo != 0; pending &= pending - 1, signo = ksigset_first(pending)) {
+		const struct mosix_sigaction *action = &core_here->action[signo];
+
+		if (action->handler == KSIG_DFL || action->handler == KSIG_IGN)
+			continue;
+		if (call->blocking == CALL_RESTART && action->flags & KSA_RESTART)
+			continue;
+		if (call->blocking == CALL_NEVER)
+			continue;
+		regs->rax = (uint64_t)-EINTR;
+		regs->rip += 2;
+		return;
+	}
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The four functions a compiler may call by itself, and two for names. */
+#include "core.h"
+
+void *memcpy(void *dst, const void *src, size_t size)
+{
+	void *d = dst;
+
+	__asm__ volatile("rep movsb" : "+D"(d), "+S"(src), "+c"(size) : : "memory");
+	return dst;
+}
+
+void *memmove(void *dst, const void *src, size_t size)
+{
+	uint8_t *d = dst;
+	const uint8_t *s = src;
+
+	if (d <= s || d >= s + size)
+		return memcpy(dst, src, size);
+	while (size-- > 0)
+		d[size] = s[size];
+	return dst;
+}
+
+void *memset(void *dst, int byte, size_t size)
+{
+	void *d = dst;
+
+	__asm__ volatile("rep stosb" : "+D"(d), "+c"(size) : "a"(byte) : "memory");
+	return dst;
+}
+
+int memcmp(const void *a, const void *b, size_t size)
+{
+	const uint8_t *x = a, *y = b;
+
+	for (; size > 0; size--, x++, y++)
+		if (*x != *y)
+			return *x - *y;
+	return 0;
+}
+
+size_t core_length(const char *string)
+{
+	size_t n = 0;
+
+	while (string[n])
+		n++;
+	return n;
+}
+
+int core_starts(const char *string, const char *prefix)
+{
+	while (*prefix)
+		if (*string++ != *prefix++)
+			return 0;
+	return 1;
+}

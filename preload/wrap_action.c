@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Signal handlers. SIGURG's is emulated (urgent.h). In every other action only SIGURG in sa_mask is touched: it goes out, so
+ * that the process stays movable inside the handler, except where the handler has SA_ONSTACK: there it goes in, because an
+ * 8 KiB alternate stack cannot hold a second frame with AVX-512. Old actions show what the program set.
+ */
+#define _GNU_SOURCE
+#include "urgent.h"
+#include <stdatomic.h>
+
+/* A bit a signal: the mask it was last set with came through us, and had SIGURG. */
+static atomic_ullong ours, wanted;
+
+/* signal() and siginterrupt() of glibc share this about SIGURG. */
+static int interrupts;
+
+static unsigned long long bit(int sig)
+{
+	return sig > 0 && sig < NSIG ? 1ull << (sig - 1) : 0;
+}
+
+/* In a vfork child all memory is the parent's but the actions are its own. */
+static int emulated(int sig)
+{
+	return wrap_on && sig == SIGURG && wrap_raw_(SYS_getpid, 0) == wrap_on;
+}
+
+WRAP_EXPORT int sigaction(int sig, const struct sigaction *act, struct sigaction *old)
+{
+	struct sigaction copy;
+	unsigned long long known, had;
+	int result, named = 0;
+
+	if (!wrap_on)
+		return REAL_OF(sigaction)(sig, act, old);
+	if (emulated(sig))
+		return urgent_action(act, old);
+	if (act) {
+		copy = *act;
+		named = sigismember(&copy.sa_mask, SIGURG);
+		if (copy.sa_flags & SA_ONSTACK && copy.sa_handler != SIG_DFL && copy.sa_handler != SIG_IGN)
+			sigaddset(&copy.sa_mask, SIGURG);
+		else
+			sigdelset(&copy.sa_mask, SIGURG);
+	}
+	known = atomic_load_explicit(&ours, memory_order_relaxed) & bit(sig);
+	had = atomic_load_explicit(&wanted, memory_order_relaxed) & bit(sig);
+	result = REAL_OF(sigaction)(sig, act ? &copy : NULL, old);
+	if (result != 0)
+		return result;
+	if (old && known) {
+		if (had)
+			sigaddset(&old->sa_mask, SIGURG);
+		else
+			sigdelset(&old->sa_mask, SIGURG);
+	}
+	if (act) {
+		if (named)
+			atomic_fetch_or_explicit(&wanted, bit(sig), memory_order_relaxed);
+		else
+			atomic_fetch_and_explicit(&wanted, ~bit(sig), memory_order_relaxed);
+		atomic_fetch_or_explicit(&ours, bit(sig), memory_order_relaxed);
+	}
+	return 0;
+}
+
+int __sigaction(int sig, const struct sigaction *act, struct sigaction *old) WRAP_ALIAS(sigaction);
+
+/* The real function is about to set an action with a mask of its own making. */
+static void forget(int sig)
+{
+	if (wrap_on)
+		atomic_fetch_and_explicit(&ours, ~bit(sig), memory_order_relaxed);
+}
+
+static wrap_handler urgent_signal(wrap_handler handler, int flags, int masked)
+{
+	struct sigaction act, old;
+
+	if (handler == SIG_ERR) {
+		errno = EINVAL;
+		return SIG_ERR;
+	}
+	act.sa_handler = handler;
+	act.sa_flags = flags;
+	sigemptyset(&act.sa_mask);
+	if (masked)
+		sigaddset(&act.sa_mask, SIGURG);
+	urgent_action(&act, &old);
+	return old.sa_handler;
+}
+
+WRAP_EXPORT wrap_handler signal(int sig, wrap_handler handler)
+{
+	if (emulated(sig))
+		return urgent_signal(handler, interrupts ? 0 : SA_RESTART, 1);
+	forget(sig);
+	return REAL_OF(signal)(sig, handler);
+}
+
+wrap_handler bsd_signal(int sig, wrap_handler handler) WRAP_ALIAS(signal);
+wrap_handler ssignal(int sig, wrap_handler handler) WRAP_ALIAS(signal);
+
+WRAP_EXPORT wrap_handler sysv_signal(int sig, wrap_handler handler)
+{
+	if (emulated(sig))
+		return urgent_signal(handler, (int)(SA_RESETHAND | SA_NODEFER), 0);
+	forget(sig);
+	return REAL_OF(sysv_signal)(sig, handler);
+}
+
+wrap_handler __sysv_signal(int sig, wrap_handler handler) WRAP_ALIAS(sysv_signal);
+
+WRAP_EXPORT wrap_handler sigset(int sig, wrap_handler handler)
+{
+	sigset_t set, before;
+	wrap_handler old;
+
+	if (!emulated(sig) || handler == SIG_ERR) {
+		forget(sig);
+		return REAL_OF(sigset)(sig, handler);
+	}
+	sigemptyset(&set);
+	sigaddset(&set, sig);
+	if (handler == SIG_HOLD) {
+		if (sigprocmask(SIG_BLOCK, &set, &before))
+			return SIG_ERR;
+		return sigismember(&before, sig) ? SIG_HOLD : (wrap_handler)core_urgent()->action.handler;
+	}
+	old = urgent_signal(handler, 0, 0);
+	if (sigprocmask(SIG_UNBLOCK, &set, &before))
+		return SIG_ERR;
+	return sigismember(&before, sig) ? SIG_HOLD : old;
+}
+
+WRAP_EXPORT int sigignore(int sig)
+{
+	if (emulated(sig))
+		return urgent_signal(SIG_IGN, 0, 0) == SIG_ERR ? -1 : 0;
+	forget(sig);
+	return REAL_OF(sigignore)(sig);
+}
+
+/* Reads the action and sets it again with another SA_RESTART: the mask stays as it is in the kernel. */
+WRAP_EXPORT int siginterrupt(int sig, int interrupt)
+{
+	struct sigaction act;
+
+	if (!emulated(sig))
+		return REAL_OF(siginterrupt)(sig, interrupt);
+	urgent_action(NULL, &act);
+	interrupts = interrupt != 0;
+	act.sa_flags = interrupt ? act.sa_flags & ~SA_RESTART : act.sa_flags | SA_RESTART;
+	return urgent_action(&act, NULL);
+}

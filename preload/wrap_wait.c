@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Waiting for signals. The program's own SIGURG never waits in the kernel, so a set that has it is served from
+ * core_urgent()->pending: such a wait is not begun again by the core (restart 0), because the EINTR may mean that one has come.
+ * Weaker than the real thing: a signalfd never yields SIGURG, and sigwaitinfo() or sigtimedwait() on a set with SIGURG may
+ * return EINTR after a move.
+ */
+#define _GNU_SOURCE
+#include "urgent.h"
+#include <string.h>
+#include <sys/signalfd.h>
+
+WRAP_EXPORT int pause(void)
+{
+	struct mosix_record record;
+	int result;
+
+	if (!wrap_on)
+		return REAL_OF(pause)();
+	wrap_record(&record, SYS_pause, MOSIX_REST_NONE, 0, UINT64_MAX, 0);
+	result = REAL_OF(pause)();
+	wrap_done(&record);
+	return result;
+}
+
+WRAP_EXPORT int sigsuspend(const sigset_t *set)
+{
+	struct mosix_record record;
+	struct urgent_swap swap;
+	int result;
+
+	if (!wrap_on || !wrap_readable(set, 8))
+		return REAL_OF(sigsuspend)(set);
+	/* The kernel's sigset is the first word of libc's. */
+	sigset_t whole;
+	sigemptyset(&whole);
+	memcpy(&whole, set, 8);
+	if (urgent_enter(&swap, &whole)) {
+		urgent_leave(&swap);
+		errno = EINTR;
+		return -1;
+	}
+	record.arg[0] = (uintptr_t)&swap.mask;
+	record.arg[1] = 8;
+	wrap_record(&record, SYS_rt_sigsuspend, MOSIX_REST_NONE, 0, UINT64_MAX, 3);
+	result = REAL_OF(sigsuspend)(&swap.mask);
+	wrap_done(&record);
+	urgent_leave(&swap);
+	return result;
+}
+
+int __sigsuspend(const sigset_t *set) WRAP_ALIAS(sigsuspend);
+
+/* Three names, two meanings: BSD's takes the first 32 bits of a mask, X/Open's a signal to let through. */
+static int pause_masked(int mask)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	set.__val[0] = (unsigned int)mask;
+	return sigsuspend(&set);
+}
+
+static int pause_for(int sig)
+{
+	sigset_t set;
+
+	if (sigprocmask(SIG_BLOCK, NULL, &set) || sigdelset(&set, sig))
+		return -1;
+	return sigsuspend(&set);
+}
+
+WRAP_EXPORT int wrap_sigpause(int mask) __asm__("sigpause");
+WRAP_EXPORT int wrap_xpg_sigpause(int sig) __asm__("__xpg_sigpause");
+WRAP_EXPORT int __sigpause(int sig_or_mask, int is_sig);
+
+int wrap_sigpause(int mask)
+{
+	return pause_masked(mask);
+}
+
+int wrap_xpg_sigpause(int sig)
+{
+	return pause_for(sig);
+}
+
+int __sigpause(int sig_or_mask, int is_sig)
+{
+	return is_sig ? pause_for(sig_or_mask) : pause_masked(sig_or_mask);
+}
+
+/* Takes the program's pending SIGURG if the set wants it. */
+static int take_urgent(const sigset_t *set, siginfo_t *info)
+{
+	struct core_urgent *urgent = core_urgent();
+
+	if (!sigismember(set, SIGURG) || !urgent->pending)
+		return 0;
+	urgent->pending = 0;
+	if (info) {
+		memset(info, 0, sizeof(*info));
+		info->si_signo = SIGURG;
+		info->si_code = SI_KERNEL;
+	}
+	return SIGURG;
+}
+
+WRAP_EXPORT int sigtimedwait(const sigset_t *set, siginfo_t *info, const struct timespec *timeout)
+{
+	struct mosix_record record;
+	uint64_t deadline = UINT64_MAX;
+	enum mosix_rest rest = MOSIX_REST_NONE;
+	sigset_t copy;
+	int result, saved;
+
+	if (!wrap_on || !wrap_readable(set, 8) || (timeout && !wrap_readable(timeout, sizeof(*timeout))) ||
+	    (timeout && !wrap_timespec_valid(timeout)))
+		return REAL_OF(sigtimedwait)(set, info, timeout);
+	sigemptyset(&copy);
+	memcpy(&copy, set, 8);
+	result = take_urgent(&copy, info);
+	if (result)
+		return result;
+	if (timeout) {
+		record.left.ts = *timeout;
+		deadline = wrap_deadline(timeout->tv_sec, timeout->tv_nsec);
+		rest = MOSIX_REST_TIMESPEC;
+		timeout = &record.left.ts;
+	}
+	record.arg[1] = (uintptr_t)info;
+	record.arg[2] = (uintptr_t)timeout;
+	record.arg[3] = 8;
+	if (sigismember(&copy, SIGURG)) {
+		sigdelset(&copy, SIGURG);
+		record.arg[0] = (uintptr_t)&copy;
+		wrap_record(&record, SYS_rt_sigtimedwait, rest, 2, deadline, 15);
+		record.restart = 0;
+		result = REAL_OF(sigtimedwait)(&copy, info, timeout);
+		wrap_done(&record);
+		sigaddset(&copy, SIGURG);
+		saved = errno;
+		if (result < 0 && saved == EINTR && take_urgent(&copy, info))
+			return SIGURG;
+		errno = saved;
+		return result;
+	}
+	record.arg[0] = (uintptr_t)&copy;
+	wrap_record(&record, SYS_rt_sigtimedwait, rest, 2, deadline, 15);
+	result = REAL_OF(sigtimedwait)(&copy, info, timeout);
+	wrap_done(&record);
+	return result;
+}
+
+WRAP_EXPORT int sigwaitinfo(const sigset_t *set, siginfo_t *info)
+{
+	return sigtimedwait(set, info, NULL);
+}
+
+WRAP_EXPORT int sigwait(const sigset_t *set, int *sig)
+{
+	siginfo_t info;
+
+	while (sigtimedwait(set, &info, NULL) < 0) {
+		if (errno != EINTR)
+			return errno;
+	}
+	*sig = info.si_signo;
+	return 0;
+}
+
+WRAP_EXPORT int signalfd(int fd, const sigset_t *set, int flags)
+{
+	sigset_t copy;
+
+	if (!wrap_on || !wrap_readable(set, 8))
+		return REAL_OF(signalfd)(fd, set, flags);
+	sigemptyset(&copy);
+	memcpy(&copy, set, 8);
+	sigdelset(&copy, SIGURG);
+	return REAL_OF(signalfd)(fd, &copy, flags);
+}

@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Runs one side of a case in the current directory: bash case.sh FILE. $M is the prefix of the programs under test ("" natively).
+# A case is a fragment of shell with a header (see HACKING.md) and
+#   setup      prepares files, never under test (optional)
+#   run        what is compared; puts $M before the programs under test
+#   normalise  a filter of stdout, for what may differ between two native runs (optional; applied by the runner)
+set -u
+case_file=$1
+case_helper() { printf '%s/%s' "$SUITE_HELPERS" "$1"; }
+# pty STEPS PROG...: PROG on a terminal; the steps are read from stdin (see ptyrun.c)
+pty() {
+	cat > .steps
+	"$SUITE_HELPERS/ptyrun" .steps "$@"
+}
+# repeat N PROG...: stops at the first failure
+repeat() {
+	local n=$1
+	shift
+	while [ "$((n--))" -gt 0 ]; do "$@" || return; done
+}
+. "$case_file"
+run

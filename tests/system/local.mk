@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Programs that the system tests run under mosrun: plain C, never sanitised, because libmosix is loaded into them.
+HELPER_FLAGS = -std=gnu17 $(WARN_CFLAGS)
+HELPERS = \
+	tests/helpers/altstack \
+	tests/helpers/blocking \
+	tests/helpers/clocks \
+	tests/helpers/coroutine \
+	tests/helpers/descriptors \
+	tests/helpers/fft_avx \
+	tests/helpers/fpu \
+	tests/helpers/ids \
+	tests/helpers/latethreads \
+	tests/helpers/lu \
+	tests/helpers/memory \
+	tests/helpers/ptyrun \
+	tests/helpers/recursion \
+	tests/helpers/signals \
+	tests/helpers/sparse \
+	tests/helpers/supervise
+check_PROGRAMS += $(HELPERS)
+noinst_HEADERS += \
+	tests/helpers/check.h
+
+tests_helpers_altstack_SOURCES = tests/helpers/altstack.c
+tests_helpers_altstack_CPPFLAGS = -D_GNU_SOURCE=
+tests_helpers_altstack_CFLAGS = $(HELPER_FLAGS)
+tests_helpers_altstack_LDFLAGS =
+tests_helpers_altstack_LDADD = -lm
+
+tests_helpers_blocking_SOURCES = tests/helpers/blocking.c
+tests_helpers_blocking_CPPFLAGS = -D_GNU_SOURCE=
+tests_helpers_blocking_CFLAGS = $(HELPER_FLAGS)
+tests_helpers_blocking_LDFLAGS =
+tests_helpers_blocking_LDADD = -lm
+
+tests_helpers_clocks_SOURCES = tests/helpers/clocks.c
+tests_helpers_clocks_CPPFLAGS = -D_GNU_SOURCE=
+tests_helpers_clocks_CFLAGS = $(HELPER_FLAGS)
+tests_helpers_clocks_LDFLAGS =
+tests_helpers_clocks_LDADD = -lm
+
+tests_helpers_coroutine_SOURCES = tests/helpers/coroutine.c
+tests_helpers_coroutine_CPPFLAGS = -D_GNU_SOURCE=
+tests_helpers_coroutine_CFLAGS = $(HELPER_FLAGS)
+tests_helpers_coroutine_LDFLAGS =
+tests_helpers_coroutine_LDADD = -lm
+
+tests_helpers_descriptors_SOURCES = tests/helpers/descriptors.c
+tests_helpers_descriptors_CPPFLAGS = -D_GNU_SOURCE=
+tests_helpers_descriptors_CFLAGS = $(HELPER_FLAGS)
+tests_helpers_descriptors_LDFLAGS =
+tests_helpers_descriptors_LDADD = -lm
+
+tests_helpers_fft_avx_SOURCES = tests/helpers/fft_avx.c
+tests_helpers_fft_avx_CPPFLAGS = -D_GNU_SOURCE=
+tests_helpers_fft_avx_CFLAGS = $(HELPER_FLAGS)
+tests_helpers_fft_avx_LDFLAGS =
+tests_helpers_fft_avx_LDADD = -lm
+
+tests_helpers_fpu_SOURCES = tests/helpers/fpu.c
+tests_helpers_fpu_CPPFLAGS = -D_GNU_SOURCE=
+tests_helpers_fpu_CFLAGS = $(HELPER_FLAGS)
+tests_helpers_fpu_LDFLAGS =
+tests_helpers_fpu_LDADD = -lm
+
+tests_helpers_ids_SOURCES = tests/helpers/ids.c
+tests_helpers_ids_CPPFLAGS = -D_GNU_SOURCE=
+tests_helpers_ids_CFLAGS = $(HELPER_FLAGS)
+tests_helpers_ids_LDFLAGS =
+tests_helpers_ids_LDADD = -lm
+
+tests_helpers_latethreads_SOURCES = tests/helpers/latethreads.c
+tests_helpers_latethreads_CPPFLAGS = -D_GNU_SOURCE=
+tests_helpers_latethreads_CFLAGS = $(HELPER_FLAGS)
+tests_helpers_latethreads_LDFLAGS =
+tests_helpers_latethreads_LDADD = -lm
+
+tests_helpers_lu_SOURCES = tests/helpers/lu.c
+tests_helpers_lu_CPPFLAGS = -D_GNU_SOURCE=
+tests_helpers_lu_CFLAGS = $(HELPER_FLAGS)
+tests_helpers_lu_LDFLAGS =
+tests_helpers_lu_LDADD = -lm
+
+tests_helpers_memory_SOURCES = tests/helpers/memory.c
+tests_helpers_memory_CPPFLAGS = -D_GNU_SOURCE=
+tests_helpers_memory_CFLAGS = $(HELPER_FLAGS)
+tests_helpers_memory_LDFLAGS =
+tests_helpers_memory_LDADD = -lm
+
+tests_helpers_ptyrun_SOURCES = tests/helpers/ptyrun.c
+tests_helpers_ptyrun_CPPFLAGS = -D_GNU_SOURCE=
+tests_helpers_ptyrun_CFLAGS = $(HELPER_FLAGS)
+tests_helpers_ptyrun_LDFLAGS =
+tests_helpers_ptyrun_LDADD = -lm
+
+tests_helpers_recursion_SOURCES = tests/helpers/recursion.c
+tests_helpers_recursion_CPPFLAGS = -D_GNU_SOURCE=
+tests_helpers_recursion_CFLAGS = $(HELPER_FLAGS)
+tests_helpers_recursion_LDFLAGS =
+tests_helpers_recursion_LDADD = -lm
+
+tests_helpers_signals_SOURCES = tests/helpers/signals.c
+tests_helpers_signals_CPPFLAGS = -D_GNU_SOURCE=
+tests_helpers_signals_CFLAGS = $(HELPER_FLAGS)
+tests_helpers_signals_LDFLAGS =
+tests_helpers_signals_LDADD = -lm
+
+tests_helpers_sparse_SOURCES = tests/helpers/sparse.c
+tests_helpers_sparse_CPPFLAGS = -D_GNU_SOURCE=
+tests_helpers_sparse_CFLAGS = $(HELPER_FLAGS)
+tests_helpers_sparse_LDFLAGS =
+tests_helpers_sparse_LDADD = -lm
+
+tests_helpers_supervise_SOURCES = tests/helpers/supervise.c
+tests_helpers_supervise_CPPFLAGS = -D_GNU_SOURCE=
+tests_helpers_supervise_CFLAGS = $(HELPER_FLAGS)
+tests_helpers_supervise_LDFLAGS =
+tests_helpers_supervise_LDADD = -lm
+
+EXTRA_DIST += \
+	tests/system/case.sh \
+	tests/system/cases/awk.case \
+	tests/system/cases/bash_compute.case \
+	tests/system/cases/bash_script.case \
+	tests/system/cases/bc_pi.case \
+	tests/system/cases/bzip2.case \
+	tests/system/cases/dd_pipe.case \
+	tests/system/cases/exit_status.case \
+	tests/system/cases/find.case \
+	tests/system/cases/gawk_numeric.case \
+	tests/system/cases/grep_r.case \
+	tests/system/cases/gzip.case \
+	tests/system/cases/make_j2.case \
+	tests/system/cases/node.case \
+	tests/system/cases/openssl_dgst.case \
+	tests/system/cases/openssl_speed.case \
+	tests/system/cases/perl_compute.case \
+	tests/system/cases/perl_text.case \
+	tests/system/cases/py_compute.case \
+	tests/system/cases/py_files.case \
+	tests/system/cases/py_input.case \
+	tests/system/cases/py_processes.case \
+	tests/system/cases/py_select.case \
+	tests/system/cases/py_signals.case \
+	tests/system/cases/py_sockets.case \
+	tests/system/cases/py_test_file.case \
+	tests/system/cases/py_test_hashlib.case \
+	tests/system/cases/py_test_io.case \
+	tests/system/cases/py_test_json.case \
+	tests/system/cases/py_test_math.case \
+	tests/system/cases/py_test_re.case \
+	tests/system/cases/py_test_select.case \
+	tests/system/cases/py_test_signal.case \
+	tests/system/cases/py_test_socket.case \
+	tests/system/cases/py_test_sqlite3.case \
+	tests/system/cases/py_test_zlib.case \
+	tests/system/cases/py_threads.case \
+	tests/system/cases/sed.case \
+	tests/system/cases/sort_large.case \
+	tests/system/cases/sqlite3.case \
+	tests/system/cases/tar.case \
+	tests/system/cases/xz.case \
+	tests/system/data/pytests.py \
+	tests/system/data/sqlite_tests.py \
+	tests/system/lib.sh \
+	tests/system/run

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A guest for test_cage.c: position-independent code that the test copies into an image, in place of libmosix's core. It has
+ * no data of its own; everything stands in the arena (struct cage_guest at CAGE_GUEST_STATE).
+ */
+#ifndef MOSIX_TESTS_CAGE_GUEST_H
+#define MOSIX_TESTS_CAGE_GUEST_H
+
+#include <stdint.h>
+
+#define CAGE_GUEST_STATE 0x1000ull	/* in the arena */
+
+/* What the guest says on the call channel; then it reads one byte there and says it again, or ends at end of file. */
+struct cage_report {
+	char     word[8];		/* "READY" */
+	uint32_t pid, tid;
+	uint32_t unlisted, unlisted_traps;	/* calls tried that the filter does not list, and traps they made */
+	uint32_t listed, listed_traps;		/* listed ones, without the secret */
+	uint32_t rings;			/* SIGURG seen */
+	int32_t  brk_moved;		/* brk() gave what the manifest says */
+	int64_t  mono_s, mono_ns;	/* by home's vdso entry */
+	int64_t  call_result;		/* of the entry that the test made unknown to the local vdso: trapped, hence -1000 */
+	uint8_t  file, sparse, fresh;	/* first bytes of three mappings */
+	uint8_t  descriptors;		/* descriptors 0 … 63 that exist, counted */
+	uint64_t big;			/* sum of all bytes around that address, 3 MiB and a page each way */
+	uint64_t fs_base;
+	uint64_t xsave_size, manifest_pid;
+};
+
+/* Addresses of the image that the guest looks at; the test writes them into the data page. */
+struct cage_targets {
+	uint64_t data;			/* where this struct lies */
+	uint64_t file, sparse, fresh, big;
+	uint64_t vdso_clock;		/* home's __vdso_clock_gettime */
+	uint64_t brk;
+};
+
+/* The linker's names for the ends of the section. */
+extern const char __start_cage_guest[], __stop_cage_guest[];
+#define cage_guest_begin __start_cage_guest
+#define cage_guest_end   __stop_cage_guest
+/* Offsets of these from cage_guest_begin go into the manifest. */
+void cage_guest_entry(void);
+void cage_guest_handler(void);
+void cage_guest_restorer(void);
+
+#endif

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Each test_*.c is one program of the Check library. What it tests comes from the folders' libraries; core code is compiled
+# here for the ordinary C environment, with the doubles of its helpers that the test brings along.
+UNIT_CPPFLAGS = $(AM_CPPFLAGS) $(COMMON_CFLAGS) $(CHECK_CFLAGS) -iquote $(top_srcdir)/preload/core
+UNIT_LIBS = $(COMMON_LIBS) $(CHECK_LIBS)
+
+UNIT_TESTS = \
+	tests/unit/test_cache \
+	tests/unit/test_cage \
+	tests/unit/test_filter \
+	tests/unit/test_key \
+	tests/unit/test_session \
+	tests/unit/test_sigframe \
+	tests/unit/test_sigframe_direct \
+	tests/unit/test_wrap \
+	tests/unit/test_wrap_record \
+	tests/unit/test_wrap_same \
+	tests/unit/test_xstate
+check_PROGRAMS += $(UNIT_TESTS)
+TESTS += $(UNIT_TESTS)
+noinst_HEADERS += \
+	tests/unit/cage_guest.h \
+	tests/unit/sigprobe.h \
+	tests/unit/test_cage.h \
+	tests/unit/test_wrap.h
+
+tests_unit_test_cache_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_cache_SOURCES = \
+	tests/unit/test_cache.c
+tests_unit_test_cache_LDADD = $(UNIT_LIBS)
+
+tests_unit_test_cage_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_cage_SOURCES = \
+	tests/unit/test_cage.c \
+	tests/unit/cage_guest.c \
+	tests/unit/cage_guest.h \
+	tests/unit/test_cage.h
+tests_unit_test_cage_LDADD = $(REMOTED_LIBS) $(UNIT_LIBS)
+
+tests_unit_test_filter_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_filter_SOURCES = \
+	tests/unit/test_filter.c
+tests_unit_test_filter_LDADD = $(REMOTED_LIBS) $(UNIT_LIBS)
+
+tests_unit_test_key_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_key_SOURCES = \
+	tests/unit/test_key.c
+tests_unit_test_key_LDADD = $(UNIT_LIBS)
+
+tests_unit_test_session_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_session_SOURCES = \
+	tests/unit/test_session.c
+tests_unit_test_session_LDADD = $(UNIT_LIBS)
+
+tests_unit_test_sigframe_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_sigframe_SOURCES = \
+	tests/unit/test_sigframe.c \
+	tests/unit/sigprobe.c \
+	preload/core/xstate.c \
+	preload/core/sigframe.c
+tests_unit_test_sigframe_LDADD = $(UNIT_LIBS)
+
+tests_unit_test_sigframe_direct_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_sigframe_direct_SOURCES = \
+	tests/unit/test_sigframe_direct.c \
+	tests/unit/sigprobe.c \
+	preload/core/xstate.c \
+	preload/core/sigframe.c
+tests_unit_test_sigframe_direct_LDADD = $(UNIT_LIBS)
+
+tests_unit_test_wrap_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_wrap_CFLAGS = $(MOSIX_STD)
+tests_unit_test_wrap_SOURCES = \
+	tests/unit/test_wrap.c \
+	preload/cancel.c \
+	preload/enroll.c \
+	preload/gather.c \
+	preload/reals.c \
+	preload/record.c \
+	preload/start.c \
+	preload/urgent.c \
+	preload/vdso.c \
+	preload/wrap_action.c \
+	preload/wrap_bytes.c \
+	preload/wrap_clock.c \
+	preload/wrap_ipc.c \
+	preload/wrap_mask.c \
+	preload/wrap_poll.c \
+	preload/wrap_sleep.c \
+	preload/wrap_socket.c \
+	preload/wrap_wait.c
+tests_unit_test_wrap_LDFLAGS = 
+tests_unit_test_wrap_LDADD = $(UNIT_LIBS)
+
+tests_unit_test_wrap_record_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_wrap_record_SOURCES = \
+	tests/unit/test_wrap_record.c
+tests_unit_test_wrap_record_LDADD = $(UNIT_LIBS)
+
+tests_unit_test_wrap_same_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_wrap_same_SOURCES = \
+	tests/unit/test_wrap_same.c
+tests_unit_test_wrap_same_LDADD = $(UNIT_LIBS)
+
+tests_unit_test_xstate_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_xstate_SOURCES = \
+	tests/unit/test_xstate.c \
+	tests/unit/sigprobe.c \
+	tests/unit/sigprobe.h \
+	preload/core/xstate.c
+tests_unit_test_xstate_LDADD = $(UNIT_LIBS)
+
+# The unit tests alone, without the system tests: what the sanitizer build runs.
+check-unit: $(UNIT_TESTS)
+	$(AM_V_GEN)$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(UNIT_TESTS)'
+.PHONY: check-unit
