@@ -15,7 +15,7 @@ struct reading {
 	struct conf *conf;
 	const char *path;
 	FILE *file;
-	unsigned line;
+	unsigned line, wrong_line;
 	size_t inherited;	/* nodes that earlier files gave: these may be overridden */
 	bool *set;		/* of inherited ones: already overridden by this file */
 	char *error;		/* the first thing that was wrong */
@@ -36,6 +36,7 @@ static int wrong(struct reading *r, const char *format, ...)
 	va_end(ap);
 	snprintf(r->error, CONF_ERROR, "%.200s:%u: %s", r->path, r->line, text);
 	r->result = -EINVAL;
+	r->wrong_line = r->line;
 	return 0;
 }
 
@@ -252,8 +253,10 @@ static int read_file(struct conf *conf, const char *path, bool must, char *error
 		return -ENOMEM;
 	}
 	line = ini_parse_stream(read_line, &r, take_setting, &r);
-	if (line > 0 && !r.result) {
+	if (line > 0 && (!r.result || (unsigned)line < r.wrong_line)) {
+		/* the parser goes on behind what it does not understand, so ours may be a later complaint */
 		r.line = line;
+		r.result = 0;
 		wrong(&r, "this is neither [section] nor NAME = VALUE");
 	} else if (line < 0 && !r.result) {
 		wrong(&r, "out of memory");

@@ -12,6 +12,7 @@ libcommon_a_SOURCES = \
 	common/msg.c \
 	common/proc.c \
 	common/reason.c \
+	common/relay.c \
 	common/runtime.c \
 	common/session.c \
 	common/tls.c \
@@ -24,6 +25,7 @@ libcommon_a_SOURCES = \
 	common/msg.h \
 	common/proc.h \
 	common/reason.h \
+	common/relay.h \
 	common/runtime.h \
 	common/session.h \
 	common/tls.h \

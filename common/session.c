@@ -32,6 +32,7 @@ struct session {
 	unsigned handles;		/* not closed yet */
 	int fd;
 	enum state state;
+	bool server;
 	struct tls *tls;
 	const struct session_events *events;
 	void *data;
@@ -66,7 +67,8 @@ static void end(struct session *s)
 	uv_close((uv_handle_t *)&s->timer, closed_one);
 	uv_close((uv_handle_t *)&s->poll, closed_one);
 	tls_close(s->tls);
-	close(s->fd);
+	if (s->fd >= 0)
+		close(s->fd);
 	frame_buffer_free(&s->in);
 	msgpack_sbuffer_destroy(&s->hello);
 	free(s->out);
@@ -316,6 +318,23 @@ static void connected(struct session *s)
 	advance(s);
 }
 
+/* The poll handle has to go before somebody else polls the descriptor. */
+static void become_channel(struct session *s)
+{
+	const struct session_events *events = s->events;
+	struct tls *tls = s->tls;
+	int fd = s->fd;
+
+	if (!events->channel) {
+		fail(s, MOSIX_WHY_MALFORMED, "%s opens a channel where there are none", s->peer);
+		return;
+	}
+	s->tls = NULL;
+	s->fd = -1;
+	end(s);
+	events->channel(s, s->data, tls, fd);
+}
+
 static void shake(struct session *s)
 {
 	int r = tls_handshake(s->tls);
@@ -324,6 +343,10 @@ static void shake(struct session *s)
 		return;
 	if (r < 0) {
 		fail_tls(s, r);
+		return;
+	}
+	if (s->server && tls_client_role(s->tls) == TLS_CHANNEL) {
+		become_channel(s);
 		return;
 	}
 	s->state = GREETING;
@@ -437,7 +460,7 @@ static void tune(int fd)
 	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout, sizeof timeout);
 }
 
-static struct session *session_new(uv_loop_t *loop, int fd, bool server, const struct key *key,
+static struct session *session_new(uv_loop_t *loop, int fd, enum tls_role role, const struct key *key,
 				   const struct session_hello *hello, const struct session_events *events, void *data)
 {
 	struct session *s = calloc(1, sizeof *s);
@@ -445,10 +468,11 @@ static struct session *session_new(uv_loop_t *loop, int fd, bool server, const s
 	if (!s)
 		return NULL;
 	s->fd = fd;
+	s->server = role == TLS_SERVER;
 	s->events = events;
 	s->data = data;
 	frame_buffer_init(&s->in);
-	if (pack_hello(&s->hello, hello) < 0 || tls_open(fd, server, key, &s->tls) < 0 || uv_poll_init(loop, &s->poll, fd) < 0) {
+	if (pack_hello(&s->hello, hello) < 0 || tls_open(fd, role, key, &s->tls) < 0 || uv_poll_init(loop, &s->poll, fd) < 0) {
 		tls_close(s->tls);
 		msgpack_sbuffer_destroy(&s->hello);
 		free(s);
@@ -471,7 +495,7 @@ struct session *session_connect(uv_loop_t *loop, const struct sockaddr *address,
 
 	if (fd < 0)
 		return NULL;
-	struct session *s = session_new(loop, fd, false, key, hello, events, data);
+	struct session *s = session_new(loop, fd, TLS_SESSION, key, hello, events, data);
 
 	if (!s) {
 		close(fd);
@@ -494,7 +518,7 @@ struct session *session_accept(uv_loop_t *loop, int fd, const struct key *key, c
 	struct session *s = NULL;
 
 	if (flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0 && fcntl(fd, F_SETFD, FD_CLOEXEC) == 0)
-		s = session_new(loop, fd, true, key, hello, events, data);
+		s = session_new(loop, fd, TLS_SERVER, key, hello, events, data);
 	if (!s) {
 		close(fd);
 		return NULL;

@@ -29,6 +29,7 @@
 #define SESSION_DEADLINE_MS  5000	/* from connect or accept until `up` */
 
 struct session;
+struct tls;
 
 struct session_events {
 	/* Both hellos are exchanged. `node` is the other side's name for itself, `hello` its whole hello; both are valid only
@@ -44,6 +45,10 @@ struct session_events {
 
 	/* May be NULL: after session_send() had left less room than SESSION_MESSAGE_MAX, everything has been sent. */
 	void (*drained)(struct session *session, void *data);
+
+	/* May be NULL, then such callers are refused. On the accepting side, instead of `up`: the other side opened this connection
+	   for a channel (relay.h), not for a session. tls and fd are the owner's now; the session is over, as after `down`. */
+	void (*channel)(struct session *session, void *data, struct tls *tls, int fd);
 };
 
 /* What a session says in its own hello besides "t" and "v". */

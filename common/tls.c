@@ -10,7 +10,8 @@
 /* Only key exchanges that need the key, so that no certificate can take its place; the ephemeral exchange keeps past
    sessions closed if the key leaks. */
 #define PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:-KX-ALL:+ECDHE-PSK:+DHE-PSK"
-#define IDENTITY   "mosix"
+
+static const char *const identities[] = { [TLS_SESSION] = "mosix-session", [TLS_CHANNEL] = "mosix-channel" };
 
 struct tls {
 	gnutls_session_t session;
@@ -25,7 +26,7 @@ static int give_key(gnutls_session_t session, const char *identity, gnutls_datum
 {
 	const struct tls *tls = gnutls_session_get_ptr(session);
 
-	if (strcmp(identity, IDENTITY) != 0)
+	if (strcmp(identity, identities[TLS_SESSION]) != 0 && strcmp(identity, identities[TLS_CHANNEL]) != 0)
 		return -1;
 	ret_key->data = gnutls_malloc(KEY_SIZE);
 	if (!ret_key->data)
@@ -35,12 +36,12 @@ static int give_key(gnutls_session_t session, const char *identity, gnutls_datum
 	return 0;
 }
 
-static int set_credentials(struct tls *tls, bool server)
+static int set_credentials(struct tls *tls, enum tls_role role)
 {
 	const gnutls_datum_t key = { tls->key.bytes, KEY_SIZE };
 	int r;
 
-	if (server) {
+	if (role == TLS_SERVER) {
 		r = gnutls_psk_allocate_server_credentials(&tls->server);
 		if (r < 0)
 			return r;
@@ -49,11 +50,11 @@ static int set_credentials(struct tls *tls, bool server)
 	}
 	r = gnutls_psk_allocate_client_credentials(&tls->client);
 	if (r == 0)
-		r = gnutls_psk_set_client_credentials(tls->client, IDENTITY, &key, GNUTLS_PSK_KEY_RAW);
+		r = gnutls_psk_set_client_credentials(tls->client, identities[role], &key, GNUTLS_PSK_KEY_RAW);
 	return r < 0 ? r : gnutls_credentials_set(tls->session, GNUTLS_CRD_PSK, tls->client);
 }
 
-int tls_open(int fd, bool server, const struct key *key, struct tls **ret_tls)
+int tls_open(int fd, enum tls_role role, const struct key *key, struct tls **ret_tls)
 {
 	const unsigned flags = GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL | GNUTLS_NO_TICKETS;
 	struct tls *tls = calloc(1, sizeof *tls);
@@ -61,12 +62,12 @@ int tls_open(int fd, bool server, const struct key *key, struct tls **ret_tls)
 	if (!tls)
 		return -ENOMEM;
 	tls->key = *key;
-	int r = gnutls_init(&tls->session, flags | (server ? GNUTLS_SERVER : GNUTLS_CLIENT));
+	int r = gnutls_init(&tls->session, flags | (role == TLS_SERVER ? GNUTLS_SERVER : GNUTLS_CLIENT));
 
 	if (r == 0)
 		r = gnutls_priority_set_direct(tls->session, PRIORITIES, NULL);
 	if (r == 0)
-		r = set_credentials(tls, server);
+		r = set_credentials(tls, role);
 	if (r < 0) {
 		tls_close(tls);
 		return -ENOMEM;
@@ -143,6 +144,13 @@ int tls_handshake(struct tls *tls)
 	int translated = translate(tls, r);
 
 	return means_wrong_key(tls, r) ? -EACCES : translated;
+}
+
+enum tls_role tls_client_role(const struct tls *tls)
+{
+	const char *identity = gnutls_psk_server_get_username(tls->session);
+
+	return identity && strcmp(identity, identities[TLS_CHANNEL]) == 0 ? TLS_CHANNEL : TLS_SESSION;
 }
 
 ssize_t tls_send(struct tls *tls, const void *data, size_t size)

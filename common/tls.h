@@ -18,8 +18,11 @@ struct tls;
 /* The largest piece tls_receive() returns: give it a buffer of this size, and nothing stays behind inside. */
 #define TLS_RECORD_MAX 16384
 
+/* A client says in its handshake what the connection is for; the key vouches for that as well. */
+enum tls_role { TLS_SERVER, TLS_SESSION, TLS_CHANNEL };
+
 /* fd stays the caller's and must outlive the object. Returns 0 or -ENOMEM. */
-int tls_open(int fd, bool server, const struct key *key, struct tls **ret_tls);
+int tls_open(int fd, enum tls_role role, const struct key *key, struct tls **ret_tls);
 void tls_close(struct tls *tls);
 
 /*
@@ -27,6 +30,9 @@ void tls_close(struct tls *tls);
  * other side has another key; -ECONNRESET and the like: the connection broke; -EPROTO: what came is not our TLS.
  */
 int tls_handshake(struct tls *tls);
+
+/* For a server, after the handshake: the client's role. */
+enum tls_role tls_client_role(const struct tls *tls);
 
 /* Bytes taken or delivered, -EAGAIN, or an error as above. After -EAGAIN from tls_send() the same bytes (or more of them,
    from the same first one) must be offered next. tls_receive() returns 0 when the other side ended in good order. */

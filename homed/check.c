@@ -82,6 +82,8 @@ static void look_at_mapping(struct look *l, const char *line, bool *ret_loaded)
 	modes++;
 	if (strstr(line, "/libmosix.so"))
 		*ret_loaded = true;
+	if (l->out->reason)
+		return;
 	if (strstr(line, "anon_inode:[io_uring]") || (name && !strncmp(name, "/[aio]", 6)))
 		outcome_set(l->out, MOSIX_WHY_IO_RING, 0, NULL);
 	else if (modes[3] == 's' && modes[1] == 'w')
@@ -98,10 +100,10 @@ static void look_at_maps(struct look *l)
 	snprintf(path, sizeof(path), "/proc/%d/maps", l->pid);
 	if (proc_read_text(path, MAPS_MAX, &text, &size) < 0)
 		return;
-	for (line = strtok_r(text, "\n", &rest); line && !l->out->reason; line = strtok_r(NULL, "\n", &rest))
+	for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
 		look_at_mapping(l, line, &loaded);
 	free(text);
-	if (size && !loaded && !l->out->reason)
+	if (size && !loaded)
 		outcome_set(l->out, MOSIX_WHY_NOT_LOADED, 0, NULL);
 }
 

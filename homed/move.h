@@ -60,6 +60,7 @@ struct move {
 
 	struct channels *channels;
 	bool connected, linked;
+	bool rung;			/* the signal could be sent once at least */
 	struct order_link *link;
 	bool overdue;			/* nobody waits for it any more, but it is not over */
 	struct outcome refusal;		/* of SETTLING */

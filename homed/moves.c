@@ -132,7 +132,7 @@ static void make_offer(struct move *m)
 	int r;
 
 	if (m->node->state != NODE_UP) {
-		fail(m, MOSIX_WHY_NODE_DEAD, m->node->outcome.text);
+		move_finish(m, &m->node->outcome);
 		return;
 	}
 	if (m->node->pid_max && (uint32_t)m->process->pid >= m->node->pid_max) {
@@ -143,6 +143,8 @@ static void make_offer(struct move *m)
 	r = offer_send(m);
 	if (r < 0)
 		fail(m, r == -ESRCH ? MOSIX_WHY_ENDED : MOSIX_WHY_CUT, r == -ESRCH ? NULL : strerror(-r));
+	else
+		m->node->guests++;	/* until it tells better: several may go out within one ping */
 }
 
 static void on_checked(struct move *m, const struct move_event_data *e)
@@ -230,6 +232,7 @@ static void ring(uv_timer_t *timer)
 	struct move *m = timer->data;
 	int r = ring_process(m->process);
 
+	m->rung |= r == 0;
 	if (r == -ESRCH)
 		fail(m, MOSIX_WHY_ENDED, NULL);
 	else if (r == -EPERM)
@@ -240,6 +243,7 @@ static void ring(uv_timer_t *timer)
 
 void move_begin_signal(struct move *m)
 {
+	m->rung = false;
 	enter(m, MOVE_SIGNALLED);
 	ring(&m->ring);
 }
@@ -403,7 +407,7 @@ static void on_node_down(struct move *m, const struct move_event_data *e)
 	if (m->state == MOVE_SETTLING)
 		fail(m, MOSIX_WHY_NODE_GONE, NULL);
 	else
-		fail(m, m->state == MOVE_WAITING ? MOSIX_WHY_NODE_DEAD : MOSIX_WHY_CUT, m->node->outcome.text);
+		move_finish(m, &m->node->outcome);
 }
 
 /* ---- the table ---- */
@@ -495,7 +499,7 @@ static void explain_silence(struct move *m, struct outcome *out)
 		outcome_set(out, MOSIX_WHY_TRACED, 0, NULL);
 	else if (st.state == 'T' || st.state == 't')
 		outcome_set(out, MOSIX_WHY_STOPPED, 0, NULL);
-	else if (!(st.caught & bit) || (st.blocked & bit))
+	else if (!m->rung && (!(st.caught & bit) || (st.blocked & bit)))
 		outcome_set(out, MOSIX_WHY_BLOCKED, 0, NULL);
 	else if (st.state == 'D')
 		outcome_set(out, MOSIX_WHY_SYSTEM_CALL, 0, NULL);

@@ -224,6 +224,18 @@ static void acceptable(uv_poll_t *poll, int status, int events)
 	}
 }
 
+void orders_drain(struct orders *orders, pid_t pid)
+{
+	struct order_link *link, *next;
+
+	acceptable(&orders->poll, 0, UV_READABLE);
+	for (link = LIST_FIRST(&orders->links); link; link = next) {
+		next = LIST_NEXT(link, list);
+		if (link->pid == pid)
+			readable(&link->poll, 0, UV_READABLE);
+	}
+}
+
 static void sweep(uv_timer_t *timer)
 {
 	struct orders *o = timer->data;

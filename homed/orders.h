@@ -6,6 +6,7 @@
 #ifndef HOMED_ORDERS_H
 #define HOMED_ORDERS_H
 
+#include <sys/types.h>
 #include <mosix/order.h>
 #include <mosix/wire.h>
 #include "homed/files.h"
@@ -16,6 +17,9 @@ struct order_link;
 
 /* 0 or -errno. */
 int orders_start(struct homed *homed, struct orders **ret_orders);
+
+/* A process has ended: takes what it said before that and what nobody has read yet. */
+void orders_drain(struct orders *orders, pid_t pid);
 
 /* Nothing (any more): go on. */
 void order_none(struct order_link *link);

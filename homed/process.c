@@ -13,6 +13,7 @@
 #include "homed/book.h"
 #include "homed/churn.h"
 #include "homed/moves.h"
+#include "homed/orders.h"
 #include "homed/stops.h"
 
 #define BUCKETS 4096
@@ -137,6 +138,8 @@ static void process_ended(uv_poll_t *watch, int status, int events)
 
 	(void)status;
 	(void)events;
+	uv_poll_stop(watch);
+	orders_drain(p->homed->orders, p->pid);
 	log_debug("process %d has ended (%s)", p->pid, process_where(p));
 	drop(p);
 }

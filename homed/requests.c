@@ -67,7 +67,7 @@ static void start(struct process *p, const char *target, enum move_kind kind, en
 	m->by = by;
 	m->content = -1;
 	m->id = ++last_id;
-	m->started_ms = uv_now(p->homed->loop);
+	m->started_ms = uv_hrtime() / 1000000;
 	strncpy(m->target, target, sizeof(m->target) - 1);
 	uv_timer_init(p->homed->loop, &m->deadline);
 	uv_timer_init(p->homed->loop, &m->ring);
@@ -248,7 +248,7 @@ static void report(const struct move *m, const struct outcome *out)
 		log_write(level, "process %d did not move to %s: %s", p->pid, m->target, out->text);
 	else
 		log_write(level, "process %d is at %s after %llu ms", p->pid, process_where(p),
-			  (unsigned long long)(uv_now(m->homed->loop) - m->started_ms));
+			  (unsigned long long)((uv_hrtime() / 1000000 - m->started_ms)));
 }
 
 static void begin_wish(struct process *p)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Signal handlers. SIGURG's is emulated (urgent.h). In every other action only SIGURG in sa_mask is touched: it goes out, so
- * that the process stays movable inside the handler, except where the handler has SA_ONSTACK: there it goes in, because an
- * 8 KiB alternate stack cannot hold a second frame with AVX-512. Old actions show what the program set.
+ * that the process stays movable inside the handler, and because a migration signal that waited for the handler's end would be
+ * taken right behind the call that the handler interrupted, where it could not be told from the cause of that EINTR. Old
+ * actions show what the program set.
  */
 #define _GNU_SOURCE
 #include "urgent.h"
@@ -38,10 +39,7 @@ WRAP_EXPORT int sigaction(int sig, const struct sigaction *act, struct sigaction
 	if (act) {
 		copy = *act;
 		named = sigismember(&copy.sa_mask, SIGURG);
-		if (copy.sa_flags & SA_ONSTACK && copy.sa_handler != SIG_DFL && copy.sa_handler != SIG_IGN)
-			sigaddset(&copy.sa_mask, SIGURG);
-		else
-			sigdelset(&copy.sa_mask, SIGURG);
+		sigdelset(&copy.sa_mask, SIGURG);
 	}
 	known = atomic_load_explicit(&ours, memory_order_relaxed) & bit(sig);
 	had = atomic_load_explicit(&wanted, memory_order_relaxed) & bit(sig);

@@ -57,6 +57,22 @@ static void out_of_patience(void *data)
 	leave(data, false);
 }
 
+/* Without a trusted network only this machine itself may speak in the clear. */
+static bool may_be_plain(const struct node *node, int fd)
+{
+	struct sockaddr_storage peer = { .ss_family = AF_UNSPEC };
+	const struct sockaddr_in *v4 = (const struct sockaddr_in *)&peer;
+	const struct in6_addr *v6 = &((const struct sockaddr_in6 *)&peer)->sin6_addr;
+	socklen_t size = sizeof peer;
+
+	if (node->trusted_network)
+		return true;
+	getpeername(fd, (struct sockaddr *)&peer, &size);
+	if (peer.ss_family == AF_INET)
+		return ntohl(v4->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+	return peer.ss_family == AF_INET6 && (IN6_IS_ADDR_LOOPBACK(v6) || (IN6_IS_ADDR_V4MAPPED(v6) && v6->s6_addr[12] == IN_LOOPBACKNET));
+}
+
 static void speaks(void *data)
 {
 	struct stranger *s = data;
@@ -88,11 +104,14 @@ static void speaks(void *data)
 	/* The guest watches the same descriptor: this watch has to go first. */
 	struct mosix_channel_hello hello = s->hello;
 
+	bool plain = may_be_plain(node, fd);
+
 	leave(s, true);
-	if (!guest_link(node, fd, &hello)) {
-		log_debug("a stranger at the door was sent away");
-		close(fd);
-	}
+	if (plain && guest_link(node, fd, &hello))
+		return;
+	log_info("somebody at the door was sent away: %s", plain ? "no guest awaits this channel" :
+		 "channels from other machines must come through TLS (trusted_network = no)");
+	close(fd);
 }
 
 static void admit(struct door *door, int fd)

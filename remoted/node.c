@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "common/relay.h"
 #include "common/runtime.h"
 #include "remoted/guest.h"
 #include "remoted/home.h"
@@ -32,8 +33,10 @@ int node_start(struct node *node)
 	LIST_INIT(&node->homes);
 	LIST_INIT(&node->visitors);
 	node->cache = cache_new(most < CACHE_MOST ? most : CACHE_MOST, CACHE_FILES);
+	node->relays = relays_new(node->loop);
 	node->sampler = alarm_new(node->loop, sample, node);
-	if (!node->cache || !node->sampler) {
+	if (!node->cache || !node->relays || !node->sampler) {
+		relays_free(node->relays);
 		cache_free(node->cache);
 		alarm_end(&node->sampler);
 		return -ENOMEM;
@@ -48,6 +51,7 @@ void node_stop(struct node *node)
 		visitor_end(LIST_FIRST(&node->visitors));
 	while (!LIST_EMPTY(&node->homes))
 		home_end(LIST_FIRST(&node->homes));
+	relays_free(node->relays);
 	alarm_end(&node->sampler);
 	cache_free(node->cache);
 	node->cache = NULL;

@@ -14,6 +14,7 @@
 #include "remoted/watch.h"
 
 struct home;
+struct relays;
 struct visitor;
 
 struct node {
@@ -23,6 +24,7 @@ struct node {
 	bool trusted_network;
 	struct machine machine;
 	struct cache *cache;
+	struct relays *relays;		/* channels of homes that do not trust the network */
 	uint32_t load;			/* as told to others: runnable tasks per core × 1000 */
 	struct alarm *sampler;
 	LIST_HEAD(, home) homes;

@@ -11,6 +11,7 @@
 #include "common/conf.h"
 #include "common/log.h"
 #include "common/reason.h"
+#include "common/relay.h"
 #include "remoted/door.h"
 #include "remoted/guest.h"
 #include "remoted/home.h"
@@ -130,7 +131,23 @@ static void down(struct session *session, void *data, enum mosix_why reason, con
 	gone(v);
 }
 
-static const struct session_events events = { .up = up, .message = message, .down = down };
+static bool welcome(void *data, int fd, const struct mosix_channel_hello *hello)
+{
+	return guest_link(data, fd, hello);
+}
+
+/* No session at all, but a channel that has to be carried through TLS. */
+static void channel(struct session *session, void *data, struct tls *tls, int fd)
+{
+	struct visitor *v = data;
+	struct node *node = v->node;
+
+	(void)session;
+	gone(v);
+	relay_accept(node->relays, tls, fd, welcome, node);
+}
+
+static const struct session_events events = { .up = up, .message = message, .down = down, .channel = channel };
 
 void visitor_end(struct visitor *v)
 {

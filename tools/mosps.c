@@ -63,7 +63,8 @@ static void note(const msgpack_object *process, char *ret_text, size_t size)
 			snprintf(ret_text, size, "%s", reason_sentence(reason));
 		return;
 	}
-	if (msg_get_map(process, "came_home", &home) || msg_get_u32(home, "reason", &reason) || !reason)
+	if (msg_get_map(process, "came_home", &home) || msg_get_u32(home, "reason", &reason) || !reason ||
+	    reason == MOSIX_WHY_ORDERED)
 		return;
 	if (msg_get_str(home, "text", ret_text, size) || !*ret_text)
 		snprintf(ret_text, size, "%s", reason_sentence(reason));

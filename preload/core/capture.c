@@ -6,13 +6,45 @@
 #include "capture_parts.h"
 #include "core.h"
 
+/* Cuts the entry that address lies inside of in two. Returns the new count. */
+static int cut(struct maps_entry *map, int count, uint64_t address)
+{
+	for (int i = 0; i < count; i++) {
+		if (map[i].start >= address || map[i].end <= address)
+			continue;
+		memmove(&map[i + 1], &map[i], (uint64_t)(count - i) * sizeof(*map));
+		map[i].end = map[i + 1].start = address;
+		if (map[i].inode)
+			map[i + 1].offset += address - map[i].start;
+		return count + 1;
+	}
+	return count;
+}
+
+/*
+ * The kernel merges neighbours of one kind, so a mapping of the program may have grown together with the arena or another
+ * range of ours: such entries are cut at the border.
+ */
 int capture_maps(int fd, struct maps_entry **ret)
 {
+	const struct core_state *s = core_here;
 	char *text = arena_at(ARENA_TEXT);
 	uint64_t table = CAPTURE_ENTRIES * sizeof(struct maps_entry);
+	int count;
 
 	*ret = arena_at(ARENA_TEXT + ARENA_TEXT_SIZE - table);
-	return maps_read(fd, text, ARENA_TEXT_SIZE - table, *ret, CAPTURE_ENTRIES);
+	count = maps_read(fd, text, ARENA_TEXT_SIZE - table, *ret, CAPTURE_ENTRIES - CAPTURE_CUTS);
+	if (count < 0)
+		return count;
+	count = cut(*ret, count, s->base);
+	count = cut(*ret, count, s->base + MOSIX_ARENA_SIZE);
+	count = cut(*ret, count, s->config.library_start);
+	count = cut(*ret, count, s->config.library_end);
+	for (uint32_t i = 0; i < s->reserved_count; i++) {
+		count = cut(*ret, count, s->reserved[i].start);
+		count = cut(*ret, count, s->reserved[i].end);
+	}
+	return count;
 }
 
 int capture_fail(struct capture *c, uint32_t reason, int64_t detail)

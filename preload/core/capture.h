@@ -11,6 +11,7 @@
 #include "sigabi.h"
 
 #define CAPTURE_ENTRIES 20000
+#define CAPTURE_CUTS    40	/* of them kept free for entries that are cut in two */
 
 struct capture {
 	struct mosix_manifest *manifest;	/* with its tail, in the arena */

@@ -73,8 +73,11 @@ void guest_main(void *arena)
 	struct mosix_frame ready = { .type = MOSIX_READY };
 	struct kernel_rt_sigframe *frame;
 
+	uint64_t closed = ~(ksigset_bit(KSIG_SEGV) | ksigset_bit(KSIG_BUS));
+
 	s->base = (uint64_t)arena;
 	s->gate_secret = landing->gate_secret;
+	SYS4(__NR_rt_sigprocmask, KSIG_SETMASK, &closed, NULL, 8);	/* a ring waits until the program runs */
 	take_state(m);
 	take_reserved(m);
 	SYS2(__NR_munmap, MOSIX_LOADER_START, MOSIX_LOADER_END - MOSIX_LOADER_START);

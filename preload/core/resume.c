@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <asm/stat.h>
+#include <linux/stat.h>
 #include <mosix/call.h>
 #include "arena.h"
 #include "core.h"
@@ -62,30 +64,14 @@ static void advance_iov(uint64_t *list, uint64_t *count, uint64_t done)
 	}
 }
 
-/* Bytes a gather list still asks for. 1024 entries is the kernel's own limit (UIO_MAXIOV). */
-static uint64_t iov_total(uint64_t list, uint64_t count)
+/* Only where a signal really cuts transfers short: a file that is full or at its limit must say so itself, and once. */
+static int cut_short(const struct mosix_registers *regs, const struct mosix_record *record, uint64_t done)
 {
-	struct { uint64_t base, length; } iov;
-	uint64_t total = 0;
+	struct stat file;
 
-	for (uint64_t i = 0; i < count && i < 1024; i++)
-		if (core_copy_in(&iov, list + i * sizeof(iov), sizeof(iov)) == 0)
-			total += iov.length;
-	return total;
-}
-
-/* Bytes the call in regs asks for, as far as its record counts bytes; else 0. */
-static uint64_t asked_bytes(const struct mosix_registers *regs, const struct mosix_record *record)
-{
-	uint64_t message[2];
-
-	switch (record->rest) {
-	case MOSIX_REST_COUNT:  return regs->rdx;
-	case MOSIX_REST_SPLICE: return kernel_call_argument(regs, record->place);
-	case MOSIX_REST_IOV:    return iov_total(regs->rsi, regs->rdx);
-	case MOSIX_REST_MSG:    return core_copy_in(message, regs->rsi + 16, 16) == 0 ? iov_total(message[0], message[1]) : 0;
-	default:                return 0;
-	}
+	if (record->rest < MOSIX_REST_COUNT || record->rest > MOSIX_REST_SPLICE || record->done + done >= record->asked)
+		return 0;
+	return SYS2(__NR_fstat, regs->rdi, &file) != 0 || (file.st_mode & S_IFMT) != S_IFREG;
 }
 
 static void take_count(struct mosix_registers *regs, struct mosix_record *record, uint64_t done)
@@ -157,10 +143,13 @@ uint32_t resume_rewind(struct kernel_ucontext *uc)
 	if ((result != -EINTR && result <= 0) || !is_syscall(regs->rip - 2) || !find_record(regs, &record))
 		return 0;
 	if (result > 0) {
-		if ((uint64_t)result >= asked_bytes(regs, &record))
+		if (!cut_short(regs, &record, (uint64_t)result))
 			return 0;
 		take_count(regs, &record, (uint64_t)result);
 	} else if (!record.restart) {
+		return 0;
+	} else if (record.rest == MOSIX_REST_SOCKET && record.deadline_ns <= core_clock(CLOCK_MONOTONIC)) {
+		regs->rax = (uint64_t)-EAGAIN;
 		return 0;
 	}
 	if (record.deadline_ns != UINT64_MAX) {
@@ -187,7 +176,7 @@ int resume_rest(struct mosix_registers *regs, int64_t left_ns, uint64_t done)
 
 	if (left_ns < 0 && done == 0)
 		return 0;
-	if (!find_record(regs, &record) || (done > 0 && done >= asked_bytes(regs, &record)))
+	if (!find_record(regs, &record) || (done > 0 && record.done + done >= record.asked))
 		return -EINVAL;
 	if (done > 0)
 		take_count(regs, &record, done);

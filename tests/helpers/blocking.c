@@ -472,7 +472,7 @@ static void do_semaphore(void)
 		until.tv_nsec -= 1000000000;
 	}
 	int result = sem_timedwait(&semaphore, &until), error = errno;
-	report("sem_timedwait", result, error, t, until_end(true) - 1, "");
+	report("sem_timedwait", result, error, t, until_end(false) - 1, "");
 }
 
 static void do_futex(void)
@@ -482,7 +482,7 @@ static void do_futex(void)
 	only_signal();
 	int64_t t = begin();
 	long result = syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, 1, &limit, NULL, 0);
-	report("futex", result, errno, t, until_end(true), "");
+	report("futex", result, errno, t, until_end(false), "");
 }
 
 static void do_sysv(void)

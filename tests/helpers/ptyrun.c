@@ -7,6 +7,7 @@
  *   send TEXT     type TEXT
  *   signal N      send signal N to the terminal's foreground process group
  *   resize R C    change the window's size (SIGWINCH)
+ *   later MS      let so many milliseconds pass, as a person would who types while the program works
  *   foreground STATE  wait until every process of the foreground group is in one of the states STATE of /proc/PID/stat (as "S", "T")
  * then waits for the end of PROG. All that PROG wrote goes to stdout as it is. Exits as PROG did, 128+n for a signal, 124 if a
  * step did not come true in time (default 20 s), 125 for a failure of its own.
@@ -158,6 +159,12 @@ static bool step(char *line)
 	if (strcmp(line, "resize") == 0) {
 		struct winsize size = { 0 };
 		return sscanf(text, "%hu %hu", &size.ws_row, &size.ws_col) == 2 && ioctl(master, TIOCSWINSZ, &size) == 0;
+	}
+	if (strcmp(line, "later") == 0) {
+		for (long until = now_ms() + atol(text), left; (left = until - now_ms()) > 0;)
+			if (!take((int)left))
+				return false;
+		return true;
 	}
 	if (strcmp(line, "foreground") == 0) {
 		while (!foreground_is(text)) {

@@ -8,16 +8,20 @@ HELPERS = \
 	tests/helpers/coroutine \
 	tests/helpers/descriptors \
 	tests/helpers/fft_avx \
+	tests/helpers/files \
 	tests/helpers/fpu \
 	tests/helpers/ids \
 	tests/helpers/latethreads \
 	tests/helpers/lu \
 	tests/helpers/memory \
 	tests/helpers/ptyrun \
+	tests/helpers/raw \
 	tests/helpers/recursion \
 	tests/helpers/signals \
+	tests/helpers/sockets \
 	tests/helpers/sparse \
-	tests/helpers/supervise
+	tests/helpers/supervise \
+	tests/helpers/sysv
 check_PROGRAMS += $(HELPERS)
 noinst_HEADERS += \
 	tests/helpers/check.h
@@ -58,6 +62,12 @@ tests_helpers_fft_avx_CFLAGS = $(HELPER_FLAGS)
 tests_helpers_fft_avx_LDFLAGS =
 tests_helpers_fft_avx_LDADD = -lm
 
+tests_helpers_files_SOURCES = tests/helpers/files.c
+tests_helpers_files_CPPFLAGS = -D_GNU_SOURCE=
+tests_helpers_files_CFLAGS = $(HELPER_FLAGS)
+tests_helpers_files_LDFLAGS =
+tests_helpers_files_LDADD = -lm
+
 tests_helpers_fpu_SOURCES = tests/helpers/fpu.c
 tests_helpers_fpu_CPPFLAGS = -D_GNU_SOURCE=
 tests_helpers_fpu_CFLAGS = $(HELPER_FLAGS)
@@ -94,6 +104,12 @@ tests_helpers_ptyrun_CFLAGS = $(HELPER_FLAGS)
 tests_helpers_ptyrun_LDFLAGS =
 tests_helpers_ptyrun_LDADD = -lm
 
+tests_helpers_raw_SOURCES = tests/helpers/raw.c
+tests_helpers_raw_CPPFLAGS = -D_GNU_SOURCE=
+tests_helpers_raw_CFLAGS = $(HELPER_FLAGS)
+tests_helpers_raw_LDFLAGS =
+tests_helpers_raw_LDADD = -lm
+
 tests_helpers_recursion_SOURCES = tests/helpers/recursion.c
 tests_helpers_recursion_CPPFLAGS = -D_GNU_SOURCE=
 tests_helpers_recursion_CFLAGS = $(HELPER_FLAGS)
@@ -106,6 +122,12 @@ tests_helpers_signals_CFLAGS = $(HELPER_FLAGS)
 tests_helpers_signals_LDFLAGS =
 tests_helpers_signals_LDADD = -lm
 
+tests_helpers_sockets_SOURCES = tests/helpers/sockets.c
+tests_helpers_sockets_CPPFLAGS = -D_GNU_SOURCE=
+tests_helpers_sockets_CFLAGS = $(HELPER_FLAGS)
+tests_helpers_sockets_LDFLAGS =
+tests_helpers_sockets_LDADD = -lm
+
 tests_helpers_sparse_SOURCES = tests/helpers/sparse.c
 tests_helpers_sparse_CPPFLAGS = -D_GNU_SOURCE=
 tests_helpers_sparse_CFLAGS = $(HELPER_FLAGS)
@@ -117,6 +139,19 @@ tests_helpers_supervise_CPPFLAGS = -D_GNU_SOURCE=
 tests_helpers_supervise_CFLAGS = $(HELPER_FLAGS)
 tests_helpers_supervise_LDFLAGS =
 tests_helpers_supervise_LDADD = -lm
+
+tests_helpers_sysv_SOURCES = tests/helpers/sysv.c
+tests_helpers_sysv_CPPFLAGS = -D_GNU_SOURCE=
+tests_helpers_sysv_CFLAGS = $(HELPER_FLAGS)
+tests_helpers_sysv_LDFLAGS =
+tests_helpers_sysv_LDADD = -lm
+
+# The suite, by its entry programs; `make check SYSTEM_TESTS=` leaves it out.
+SYSTEM_TESTS = \
+	tests/system/run
+TESTS += $(SYSTEM_TESTS)
+dist_check_SCRIPTS += \
+	tests/system/run
 
 EXTRA_DIST += \
 	tests/system/case.sh \
@@ -163,5 +198,4 @@ EXTRA_DIST += \
 	tests/system/cases/xz.case \
 	tests/system/data/pytests.py \
 	tests/system/data/sqlite_tests.py \
-	tests/system/lib.sh \
-	tests/system/run
+	tests/system/lib.sh

@@ -9,25 +9,31 @@ UNIT_TESTS = \
 	tests/unit/test_cage \
 	tests/unit/test_filter \
 	tests/unit/test_key \
+	tests/unit/test_marshal \
 	tests/unit/test_session \
 	tests/unit/test_sigframe \
 	tests/unit/test_sigframe_direct \
+	tests/unit/test_table \
 	tests/unit/test_wrap \
-	tests/unit/test_wrap_record \
-	tests/unit/test_wrap_same \
 	tests/unit/test_xstate
 check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS)
 noinst_HEADERS += \
 	tests/unit/cage_guest.h \
+	tests/unit/marshal_pair.h \
 	tests/unit/sigprobe.h \
 	tests/unit/test_cage.h \
 	tests/unit/test_wrap.h
 
+UNIT_CHECKS = \
+	tests/unit/check_calls.sh
+TESTS += $(UNIT_CHECKS)
+dist_check_SCRIPTS += $(UNIT_CHECKS)
+
 tests_unit_test_cache_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_cache_SOURCES = \
 	tests/unit/test_cache.c
-tests_unit_test_cache_LDADD = $(UNIT_LIBS)
+tests_unit_test_cache_LDADD = $(REMOTED_LIBS) $(UNIT_LIBS)
 
 tests_unit_test_cage_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_cage_SOURCES = \
@@ -46,6 +52,21 @@ tests_unit_test_key_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_key_SOURCES = \
 	tests/unit/test_key.c
 tests_unit_test_key_LDADD = $(UNIT_LIBS)
+
+tests_unit_test_marshal_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_marshal_SOURCES = \
+	tests/unit/test_marshal.c \
+	tests/unit/core_double.c \
+	tests/unit/marshal_pair.c \
+	tests/unit/marshal_pair.h \
+	preload/core/marshal_deputy.c \
+	preload/core/marshal_deputy_vector.c \
+	preload/core/marshal_gate.c \
+	preload/core/marshal_gate_result.c \
+	preload/core/marshal_gate_vector.c \
+	preload/core/marshal_reply.c \
+	preload/core/marshal_rest.c
+tests_unit_test_marshal_LDADD = $(UNIT_LIBS)
 
 tests_unit_test_session_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_session_SOURCES = \
@@ -68,10 +89,18 @@ tests_unit_test_sigframe_direct_SOURCES = \
 	preload/core/sigframe.c
 tests_unit_test_sigframe_direct_LDADD = $(UNIT_LIBS)
 
+tests_unit_test_table_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_table_SOURCES = \
+	tests/unit/test_table.c
+tests_unit_test_table_LDADD = $(UNIT_LIBS)
+
 tests_unit_test_wrap_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_wrap_CFLAGS = $(MOSIX_STD)
 tests_unit_test_wrap_SOURCES = \
 	tests/unit/test_wrap.c \
+	tests/unit/test_wrap_record.c \
+	tests/unit/test_wrap_same.c \
+	tests/unit/test_wrap.h \
 	preload/cancel.c \
 	preload/enroll.c \
 	preload/gather.c \
@@ -92,16 +121,6 @@ tests_unit_test_wrap_SOURCES = \
 tests_unit_test_wrap_LDFLAGS = 
 tests_unit_test_wrap_LDADD = $(UNIT_LIBS)
 
-tests_unit_test_wrap_record_CPPFLAGS = $(UNIT_CPPFLAGS)
-tests_unit_test_wrap_record_SOURCES = \
-	tests/unit/test_wrap_record.c
-tests_unit_test_wrap_record_LDADD = $(UNIT_LIBS)
-
-tests_unit_test_wrap_same_CPPFLAGS = $(UNIT_CPPFLAGS)
-tests_unit_test_wrap_same_SOURCES = \
-	tests/unit/test_wrap_same.c
-tests_unit_test_wrap_same_LDADD = $(UNIT_LIBS)
-
 tests_unit_test_xstate_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_xstate_SOURCES = \
 	tests/unit/test_xstate.c \
@@ -111,6 +130,6 @@ tests_unit_test_xstate_SOURCES = \
 tests_unit_test_xstate_LDADD = $(UNIT_LIBS)
 
 # The unit tests alone, without the system tests: what the sanitizer build runs.
-check-unit: $(UNIT_TESTS)
-	$(AM_V_GEN)$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(UNIT_TESTS)'
+check-unit:
+	$(AM_V_GEN)$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(UNIT_TESTS) $(UNIT_CHECKS)'
 .PHONY: check-unit

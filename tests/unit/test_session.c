@@ -80,7 +80,7 @@ static void drained(struct session *session, void *data)
 	end->drains++;
 }
 
-static const struct session_events events = { up, message, down, drained };
+static const struct session_events events = { .up = up, .message = message, .down = down, .drained = drained };
 
 static void setup(void)
 {
@@ -251,7 +251,7 @@ static struct tls *shake_raw(int fd)
 	struct tls *tls;
 	int r;
 
-	ck_assert_int_eq(tls_open(fd, false, &key, &tls), 0);
+	ck_assert_int_eq(tls_open(fd, TLS_SESSION, &key, &tls), 0);
 	while ((r = tls_handshake(tls)) == -EAGAIN)
 		uv_run(&loop, UV_RUN_NOWAIT);
 	ck_assert_int_eq(r, 0);
