@@ -247,19 +247,6 @@ static void stand(struct relay *r)
 	uv_timer_stop(&r->timer);
 }
 
-static void connected(struct relay *r)
-{
-	socklen_t size = sizeof(int);
-	int error = 0;
-
-	if (getsockopt(r->far_fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
-		error = errno;
-	if (error)
-		fail(r, -error);
-	else
-		r->state = SHAKING;
-}
-
 /* The connecting side. The hello is the first that goes out; there is room for it. */
 static void shake(struct relay *r)
 {
@@ -279,6 +266,21 @@ static void shake(struct relay *r)
 	r->done(r->data, 0, fd);
 	if (!r->ended)
 		carry(r);
+}
+
+static void connected(struct relay *r)
+{
+	socklen_t size = sizeof(int);
+	int error = 0;
+
+	if (getsockopt(r->far_fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
+		error = errno;
+	if (error) {
+		fail(r, -error);
+		return;
+	}
+	r->state = SHAKING;
+	shake(r);
 }
 
 /* The accepting side. What comes behind the hello is the channel's. */

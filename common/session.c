@@ -28,7 +28,7 @@ enum state { CONNECTING, SHAKING, GREETING, UP, FAILED, CLOSED, STATES };
 
 struct session {
 	uv_poll_t poll;
-	uv_timer_t timer;		/* the deadline until UP; then, when something failed, the way to call `down` from the loop */
+	uv_timer_t timer;		/* the deadline until UP; when something has failed, the way to call `down` from the loop */
 	unsigned handles;		/* not closed yet */
 	int fd;
 	enum state state;
@@ -452,10 +452,15 @@ static void name_peer(struct session *s, const struct sockaddr *address)
 
 static void tune(int fd)
 {
-	const int on = 1;
+	const int on = 1, idle = 15, interval = 5, probes = 3;
 	const unsigned timeout = SENT_TIMEOUT_MS;
 
-	/* Hints only: a socket without them (of a test, not TCP) serves as well. */
+	/* Hints only: a socket without them (of a test, not TCP) serves as well. The probes are for the side that is asked and
+	   never asks: it would not notice that a machine has gone without a word. */
+	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout, sizeof timeout);
 }

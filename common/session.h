@@ -40,14 +40,15 @@ struct session_events {
 	void (*message)(struct session *session, void *data, const char *type, const msgpack_object *map);
 
 	/* The session is over and will be freed. reason: NODE_DEAD (never reached), WRONG_KEY, VERSION, MALFORMED, CUT,
-	   TIMED_OUT; `why` is a sentence without a full stop. */
+	   TIMED_OUT, NO_MEMORY; `why` is a sentence without a full stop. */
 	void (*down)(struct session *session, void *data, enum mosix_why reason, const char *why);
 
 	/* May be NULL: after session_send() had left less room than SESSION_MESSAGE_MAX, everything has been sent. */
 	void (*drained)(struct session *session, void *data);
 
-	/* May be NULL, then such callers are refused. On the accepting side, instead of `up`: the other side opened this connection
-	   for a channel (relay.h), not for a session. tls and fd are the owner's now; the session is over, as after `down`. */
+	/* May be NULL, then such callers are refused. On the accepting side, instead of `up`: the other side opened this
+	   connection for a channel (relay.h), not for a session. tls and fd are the owner's now; the session is over, as after
+	   `down`. */
 	void (*channel)(struct session *session, void *data, struct tls *tls, int fd);
 };
 

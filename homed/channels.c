@@ -10,16 +10,24 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "common/relay.h"
 
 /* How long an unreachable node may keep a deputy waiting before the kernel breaks the channel. */
 #define SILENCE_MS 15000
 
-struct channel { struct channels *all; int fd; bool ready; uv_poll_t poll; };
+struct channel {
+	struct channels *all;
+	int fd;			/* -1 none yet */
+	bool ready;
+	bool polled;		/* connected by ourselves … */
+	uv_poll_t poll;
+	struct relay *relay;	/* … or by this one, until it is done */
+};
 
 struct channels {
 	struct channel channel[MOSIX_CHANNELS];
 	unsigned handles;
-	bool closed;
+	bool closed, plain;
 	struct mosix_channel_hello hello;
 	void (*done)(void *data, int error);
 	void *data;
@@ -55,11 +63,14 @@ void channels_close(struct channels *c)
 	if (!c || c->closed)
 		return;
 	c->closed = true;
-	for (int i = 0; i < MOSIX_CHANNELS; i++)
-		if (c->channel[i].all) {
+	for (int i = 0; i < MOSIX_CHANNELS; i++) {
+		if (c->channel[i].relay)
+			relay_cancel(c->channel[i].relay);
+		if (c->channel[i].polled)
 			uv_close((uv_handle_t *)&c->channel[i].poll, handle_closed);
+		if (c->channel[i].fd >= 0)
 			close(c->channel[i].fd);
-		}
+	}
 	if (!c->handles)
 		free(c);
 }
@@ -70,6 +81,11 @@ void channels_descriptors(const struct channels *c, int ret_fd[MOSIX_CHANNELS])
 		ret_fd[i] = c->channel[i].fd;
 }
 
+bool channels_relayed(const struct channels *c)
+{
+	return !c->plain;
+}
+
 static bool all_ready(const struct channels *c)
 {
 	for (int i = 0; i < MOSIX_CHANNELS; i++)
@@ -78,11 +94,20 @@ static bool all_ready(const struct channels *c)
 	return true;
 }
 
+/* One of the three stands or has failed. */
+static void settled(struct channel *c, int error)
+{
+	struct channels *all = c->all;
+
+	c->ready = !error;
+	if (error || all_ready(all))
+		all->done(all->data, error);
+}
+
 static void writable(uv_poll_t *poll, int status, int events)
 {
 	struct channel *c = poll->data;
-	struct channels *all = c->all;
-	struct mosix_channel_hello hello = all->hello;
+	struct mosix_channel_hello hello = c->all->hello;
 	socklen_t size = sizeof(int);
 	int error = 0;
 
@@ -92,23 +117,17 @@ static void writable(uv_poll_t *poll, int status, int events)
 		error = errno;
 	if (!error && status < 0)
 		error = -status;
-	hello.channel = (uint16_t)(c - all->channel);
+	hello.channel = (uint16_t)(c - c->all->channel);
 	/* a fresh connection's buffer takes so little at once */
 	if (!error && send(c->fd, &hello, sizeof(hello), MSG_NOSIGNAL) != sizeof(hello))
 		error = errno ? errno : EIO;
 	/* the deputy waits in plain blocking calls */
 	if (!error && fcntl(c->fd, F_SETFL, fcntl(c->fd, F_GETFL) & ~O_NONBLOCK) < 0)
 		error = errno;
-	if (error) {
-		all->done(all->data, -error);
-		return;
-	}
-	c->ready = true;
-	if (all_ready(all))
-		all->done(all->data, 0);
+	settled(c, -error);
 }
 
-static int open_one(uv_loop_t *loop, const struct sockaddr *peer, struct channel *c)
+static int connect_plain(struct homed *homed, const struct sockaddr *peer, struct channel *c)
 {
 	socklen_t size = peer->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
 	int r;
@@ -120,13 +139,40 @@ static int open_one(uv_loop_t *loop, const struct sockaddr *peer, struct channel
 	if (r == 0 && connect(c->fd, peer, size) < 0 && errno != EINPROGRESS)
 		r = -errno;
 	if (r == 0)
-		r = uv_poll_init(loop, &c->poll, c->fd);
+		r = uv_poll_init(homed->loop, &c->poll, c->fd);
 	if (r < 0)
-		close(c->fd);
-	return r;
+		return r;
+	c->polled = true;
+	c->poll.data = c;
+	c->all->handles++;
+	return uv_poll_start(&c->poll, UV_WRITABLE, writable);
 }
 
-int channels_open(uv_loop_t *loop, const struct sockaddr *peer, pid_t pid, const uint8_t token[MOSIX_TOKEN_SIZE],
+static void relayed(void *data, int error, int fd)
+{
+	struct channel *c = data;
+
+	c->relay = NULL;
+	c->fd = fd;
+	settled(c, error);
+}
+
+static int connect_relayed(struct homed *homed, const struct sockaddr *peer, struct channel *c)
+{
+	struct mosix_channel_hello hello = c->all->hello;
+
+	hello.channel = (uint16_t)(c - c->all->channel);
+	return relay_connect(homed->relays, peer, &homed->key, &hello, relayed, c, &c->relay);
+}
+
+static bool is_loopback(const struct sockaddr *peer)
+{
+	if (peer->sa_family == AF_INET6)
+		return IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)peer)->sin6_addr);
+	return ntohl(((const struct sockaddr_in *)peer)->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+}
+
+int channels_open(struct homed *homed, const struct sockaddr *peer, pid_t pid, const uint8_t token[MOSIX_TOKEN_SIZE],
 		  void (*done)(void *data, int error), void *data, struct channels **ret_channels)
 {
 	struct channels *all = calloc(1, sizeof(*all));
@@ -135,20 +181,20 @@ int channels_open(uv_loop_t *loop, const struct sockaddr *peer, pid_t pid, const
 		return -ENOMEM;
 	all->hello = (struct mosix_channel_hello){ .magic = MOSIX_HELLO_MAGIC, .version = MOSIX_PROTOCOL, .pid = (uint32_t)pid };
 	memcpy(all->hello.token, token, MOSIX_TOKEN_SIZE);
+	all->plain = homed->conf.trusted_network || is_loopback(peer);
 	all->done = done;
 	all->data = data;
 	for (int i = 0; i < MOSIX_CHANNELS; i++) {
-		struct channel *c = &all->channel[i];
-		int r = open_one(loop, peer, c);
+		all->channel[i].all = all;
+		all->channel[i].fd = -1;
+	}
+	for (int i = 0; i < MOSIX_CHANNELS; i++) {
+		int r = (all->plain ? connect_plain : connect_relayed)(homed, peer, &all->channel[i]);
 
 		if (r < 0) {
 			channels_close(all);
 			return r;
 		}
-		c->all = all;
-		c->poll.data = c;
-		all->handles++;
-		uv_poll_start(&c->poll, UV_WRITABLE, writable);
 	}
 	*ret_channels = all;
 	return 0;

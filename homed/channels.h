@@ -1,25 +1,31 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The three connections of a move, from homed to the door of a node: opened together, each announced by its hello. */
+/*
+ * The three connections of a move, from homed to the door of a node: opened together, each announced by its hello. They are
+ * plain TCP where the network is trusted or does not leave this machine; else each runs through a relay (common/relay.h).
+ */
 #ifndef HOMED_CHANNELS_H
 #define HOMED_CHANNELS_H
 
 #include <stdint.h>
 #include <sys/socket.h>
 #include <sys/types.h>
-#include <uv.h>
 #include <mosix/wire.h>
+#include "homed/homed.h"
 
 struct channels;
 
 /*
- * Connects all three. done() comes once, from the loop: 0 when all stand and their hellos are written, else -errno.
+ * Connects all three. done() comes once, from the loop: 0 when all stand and their hellos are on the way, else -errno.
  * Returns 0 or -errno (then done() is not called).
  */
-int channels_open(uv_loop_t *loop, const struct sockaddr *peer, pid_t pid, const uint8_t token[MOSIX_TOKEN_SIZE],
+int channels_open(struct homed *homed, const struct sockaddr *peer, pid_t pid, const uint8_t token[MOSIX_TOKEN_SIZE],
 		  void (*done)(void *data, int error), void *data, struct channels **ret_channels);
 
 /* The descriptors in the order of enum mosix_channel: blocking mode, still owned by the object. */
 void channels_descriptors(const struct channels *c, int ret_fd[MOSIX_CHANNELS]);
+
+/* Whether they run through this process, and would end with it. */
+bool channels_relayed(const struct channels *c);
 
 /* Closes this side's descriptors and frees; done() will not be called any more. NULL is allowed. */
 void channels_close(struct channels *c);

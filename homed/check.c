@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +18,7 @@
 
 struct look {
 	pid_t pid;
-	bool away;
+	unsigned flags;
 	struct proc_stat stat;
 	struct proc_status status;
 	struct outcome *out;
@@ -35,7 +36,7 @@ static bool ended(const struct look *l)
 
 static bool threads(const struct look *l)
 {
-	return !l->away && l->status.threads > 1;
+	return !(l->flags & CHECK_AWAY) && l->status.threads > 1;
 }
 
 static bool traced(const struct look *l)
@@ -58,7 +59,9 @@ static bool blocked(const struct look *l)
 {
 	uint64_t bit = 1ull << (MOSIX_SIGNAL - 1);
 
-	return !l->away && (!(l->status.caught & bit) || (l->status.blocked & bit));
+	if (l->flags & CHECK_AWAY)
+		return false;
+	return !(l->status.caught & bit) || ((l->status.blocked & bit) && !(l->flags & CHECK_PATIENT));
 }
 
 /* In this order: the first that holds is told. What the maps and descriptors say comes between (0). */
@@ -138,10 +141,10 @@ static void look_at_descriptors(struct look *l)
 	closedir(directory);
 }
 
-void check_process(pid_t pid, uint64_t start, bool away, struct outcome *ret_outcome)
+void check_process(pid_t pid, uint64_t start, unsigned flags, struct outcome *ret_outcome)
 {
 	struct outcome out = { 0 };
-	struct look l = { .pid = pid, .away = away, .out = &out };
+	struct look l = { .pid = pid, .flags = flags, .out = &out };
 
 	if (proc_read_stat(pid, &l.stat) < 0 || l.stat.start != start || proc_read_status(pid, &l.status) < 0)
 		outcome_set(&out, MOSIX_WHY_ENDED, 0, NULL);
@@ -149,7 +152,7 @@ void check_process(pid_t pid, uint64_t start, bool away, struct outcome *ret_out
 		if (rules[i].holds) {
 			if (rules[i].holds(&l))
 				outcome_set(&out, rules[i].reason, 0, NULL);
-		} else if (!away) {
+		} else if (!(flags & CHECK_AWAY)) {
 			look_at_maps(&l);
 			if (!out.reason)
 				look_at_descriptors(&l);

@@ -3,15 +3,19 @@
 #ifndef HOMED_CHECK_H
 #define HOMED_CHECK_H
 
-#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 #include "homed/outcome.h"
 
+enum check_flag {
+	CHECK_AWAY    = 1 << 0,	/* the process is a deputy, of which less is asked */
+	CHECK_PATIENT = 1 << 1,	/* the signal may be blocked at this moment: whether it stays so, ringing will show */
+};
+
 /*
- * Looks at /proc/PID. away: the process is a deputy, of which less is asked. The outcome's reason is 0, a number below 100,
+ * Looks at /proc/PID. flags: enum check_flag. The outcome's reason is 0, a number below 100,
  * or ENDED. Any thread.
  */
-void check_process(pid_t pid, uint64_t start, bool away, struct outcome *ret_outcome);
+void check_process(pid_t pid, uint64_t start, unsigned flags, struct outcome *ret_outcome);
 
 #endif

@@ -13,21 +13,14 @@
 #include "common/proc.h"
 #include "common/runtime.h"
 #include "homed/client.h"
+#include "homed/ending.h"
 #include "homed/nodes.h"
 #include "homed/place.h"
 #include "homed/process.h"
 
 #define BACKLOG 128
-#define BRING_MS 60000
-#define BRING_LOOK_MS 50
 
-struct control {
-	struct homed *homed;
-	uv_pipe_t server;
-	uv_timer_t bring;	/* runs while homed ends and brings its processes home */
-	uint64_t bring_until;
-	struct client *stopper;	/* who asked for that, NULL if gone */
-};
+struct control { struct homed *homed; uv_pipe_t server; };
 
 /* ---- clients ---- */
 
@@ -46,8 +39,7 @@ static void client_close(struct client *c)
 	moves_forget(&c->waiter);
 	if (c->survey)
 		survey_forget(c->survey);
-	if (c->homed->control->stopper == c)
-		c->homed->control->stopper = NULL;
+	ending_forget(c->homed, c);
 	frame_stream_stop(&c->stream);
 	uv_close((uv_handle_t *)&c->pipe, freed);
 }
@@ -176,6 +168,7 @@ static void status(struct client *c, const msgpack_object *map)
 	msg_add_uint(&m, "uptime_ms", uv_now(c->homed->loop) - c->homed->started_ms);
 	msg_add_uint(&m, "processes", n.all);
 	msg_add_uint(&m, "away", n.away);
+	msg_add_uint(&m, "moves", c->homed->moves);
 	msg_add_str(&m, "version", PACKAGE_VERSION);
 	msg_add_bool(&m, "trusted", c->homed->conf.trusted_network);
 	msg_add_bool(&m, "blocked", c->homed->blocked);
@@ -318,48 +311,17 @@ static void unblock(struct client *c, const msgpack_object *map)
 	done(c);
 }
 
-/* ---- the end, with everybody at home ---- */
-
-static void call_home(struct process *p, void *data)
+static void ended(void *data)
 {
-	(void)data;
-	if (process_away(p) && !p->move)
-		moves_request(p, "home", MOVE_BY_USER, NULL);
-}
-
-static void bring(uv_timer_t *timer)
-{
-	struct control *control = timer->data;
-	struct homed *homed = control->homed;
-	struct counts n = { 0 };
-
-	processes_each(homed, call_home, NULL);
-	processes_each(homed, count, &n);
-	if (n.away && uv_now(homed->loop) < control->bring_until)
-		return;
-	if (n.away)
-		log_warning("%u processes stay away", n.away);
-	uv_timer_stop(timer);
-	if (control->stopper)
-		done(control->stopper);
-	homed_stop(homed);
+	done(data);
 }
 
 static void stop(struct client *c, const msgpack_object *map)
 {
-	struct control *control = c->homed->control;
-	bool everybody = false;
+	bool bring = false;
 
-	msg_get_bool(map, "bring", &everybody);
-	if (!everybody) {
-		done(c);
-		homed_stop(c->homed);
-		return;
-	}
-	c->homed->blocked = true;
-	control->stopper = c;
-	control->bring_until = uv_now(c->homed->loop) + BRING_MS;
-	uv_timer_start(&control->bring, bring, 0, BRING_LOOK_MS);
+	msg_get_bool(map, "bring", &bring);
+	ending_begin(c->homed, bring, ended, c);
 }
 
 /* ---- the table ---- */
@@ -445,9 +407,7 @@ int control_start(struct homed *homed, struct control **ret_control)
 		return r;
 	}
 	uv_pipe_init(homed->loop, &control->server, 0);
-	uv_timer_init(homed->loop, &control->bring);
 	control->server.data = control;
-	control->bring.data = control;
 	r = uv_pipe_open(&control->server, fd);
 	if (r == 0)
 		r = uv_listen((uv_stream_t *)&control->server, BACKLOG, connection);

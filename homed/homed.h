@@ -14,12 +14,14 @@
 
 struct book;
 struct control;
+struct ending;
 struct nodes;
 struct orders;
 struct past;
 struct places;
 struct processes;
 struct registrar;
+struct relays;
 struct stops;
 
 struct homed {
@@ -33,16 +35,16 @@ struct homed {
 	struct past *past;
 	struct places *places;
 	struct nodes *nodes;
+	struct relays *relays;
 	struct registrar *registrar;
 	struct orders *orders;
 	struct stops *stops;
 	struct control *control;
+	struct ending *ending;
 	uint64_t started_ms;	/* uv_now() */
+	uint64_t moves;		/* since then, of all processes, homecomings included */
 	bool blocked;		/* takes no orders to send processes away */
-	bool stopping;
+	bool stopping;		/* nothing begins any more */
 };
-
-/* Ends the loop; what is open is closed in good order. */
-void homed_stop(struct homed *homed);
 
 #endif

@@ -13,6 +13,7 @@ libhomed_a_SOURCES = \
 	homed/check.c \
 	homed/churn.c \
 	homed/control.c \
+	homed/ending.c \
 	homed/files.c \
 	homed/moves.c \
 	homed/nodes.c \
@@ -34,6 +35,7 @@ libhomed_a_SOURCES = \
 	homed/churn.h \
 	homed/client.h \
 	homed/control.h \
+	homed/ending.h \
 	homed/files.h \
 	homed/homed.h \
 	homed/move.h \

@@ -19,10 +19,11 @@
 #include <unistd.h>
 #include <mosix/paths.h>
 #include "common/log.h"
+#include "common/relay.h"
 #include "common/runtime.h"
 #include "homed/book.h"
 #include "homed/control.h"
-#include "homed/moves.h"
+#include "homed/ending.h"
 #include "homed/nodes.h"
 #include "homed/orders.h"
 #include "homed/past.h"
@@ -86,22 +87,14 @@ static const struct argp argp = {
 	       "\vmosrun and mosctl up start homed by themselves. The runtime directory is $MOSIX_RUNTIME_DIR, "
 	       "$XDG_RUNTIME_DIR/mosix or /tmp/mosix-UID. $MOSIX_LOG sets how much is logged: error, warning, info or debug; "
 	       "$MOSIX_CHURN_MS overrides [policy] churn_ms. SIGTERM and SIGINT end homed; processes that are away stay away and "
-	       "are known to the next homed.\n\nExit status: 0 done, 1 it could not start (one line says why), 2 wrong usage.",
+	       "are known to the next homed, but those on a network that is not trusted are called home first.\n\n"
+	       "Exit status: 0 done, 1 it could not start (one line says why), 2 wrong usage.",
 };
-
-void homed_stop(struct homed *homed)
-{
-	if (homed->stopping)
-		return;
-	homed->stopping = true;
-	moves_stop(homed);
-	uv_stop(homed->loop);
-}
 
 static void terminated(uv_signal_t *handle, int signo)
 {
 	log_info("ends by signal %d", signo);
-	homed_stop(handle->data);
+	ending_begin(handle->data, false, NULL, NULL);
 }
 
 /* ---- into the background ---- */
@@ -140,17 +133,20 @@ static int go_background(int *ret_ready)
 static int log_to_file(void)
 {
 	char path[PATH_MAX];
-	int r = runtime_path("homed.log", path, sizeof(path)), null;
+	int r = runtime_path("homed.log", path, sizeof(path));
 
-	if (r == 0)
-		r = log_open("homed", path);
-	if (r < 0)
-		return r;
-	null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-	if (null < 0 || dup2(null, 2) < 0)
-		return -errno;
+	return r < 0 ? r : log_open("homed", path);
+}
+
+/* The last word of a start that goes well: what would have gone wrong has been said there. */
+static void leave_terminal(void)
+{
+	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+	if (null < 0)
+		return;
+	dup2(null, 2);
 	close(null);
-	return 0;
 }
 
 static void say_ready(int fd)
@@ -177,7 +173,10 @@ static int make_parts(struct homed *homed)
 	homed->past = past_new();
 	homed->places = places_new();
 	homed->stops = stops_new(homed);
-	if (!homed->digests || !homed->processes || !homed->past || !homed->places || !homed->stops)
+	homed->relays = relays_new(homed->loop);
+	homed->ending = ending_new(homed);
+	if (!homed->digests || !homed->processes || !homed->past || !homed->places || !homed->stops || !homed->relays ||
+	    !homed->ending)
 		return -ENOMEM;
 	return nodes_start(homed, &homed->nodes);
 }
@@ -239,13 +238,14 @@ static int serve(struct homed *homed, const struct options *o, int ready)
 		return r;
 	}
 	homed->started_ms = uv_now(homed->loop);
-	r = start_parts(homed);
-	if (r == 0 && !o->foreground) {
-		r = log_to_file();
-		if (r < 0)
-			cannot("homed.log", r);
-	}
+	r = o->foreground ? 0 : log_to_file();
+	if (r < 0)
+		cannot("homed.log", r);
+	else
+		r = start_parts(homed);
 	if (r == 0) {
+		if (!o->foreground)
+			leave_terminal();
 		uv_signal_init(homed->loop, &term);
 		uv_signal_init(homed->loop, &interrupt);
 		term.data = interrupt.data = homed;

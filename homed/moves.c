@@ -67,7 +67,7 @@ static void check_work(uv_work_t *work)
 {
 	struct check_job *job = (struct check_job *)work;
 
-	check_process(job->pid, job->start, false, &job->outcome);
+	check_process(job->pid, job->start, CHECK_PATIENT, &job->outcome);
 	if (!job->outcome.reason)
 		job->error = files_collect(job->pid, job->cache, &job->files);
 }
@@ -220,7 +220,7 @@ static void on_accept(struct move *m, const struct move_event_data *e)
 
 	(void)e;
 	enter(m, MOVE_LINKING);
-	r = channels_open(m->homed->loop, (struct sockaddr *)&m->node->peer, m->process->pid, m->token, channels_done, m, &m->channels);
+	r = channels_open(m->homed, (struct sockaddr *)&m->node->peer, m->process->pid, m->token, channels_done, m, &m->channels);
 	if (r < 0)
 		fail(m, MOSIX_WHY_NO_CHANNEL, strerror(-r));
 }
@@ -281,6 +281,7 @@ static void give_leave(struct move *m, struct order_link *link)
 		fail(m, MOSIX_WHY_CUT, strerror(-r));
 		return;
 	}
+	m->process->relayed = channels_relayed(m->channels);
 	channels_close(m->channels);
 	m->channels = NULL;
 	offer_free(m);

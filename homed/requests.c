@@ -127,7 +127,7 @@ static void begin_home(struct move *m)
 	struct outcome out;
 
 	m->kind = MOVE_HOME;
-	check_process(m->process->pid, m->process->start, true, &out);
+	check_process(m->process->pid, m->process->start, CHECK_AWAY, &out);
 	if (out.reason)
 		move_finish(m, &out);
 	else

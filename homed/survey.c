@@ -40,7 +40,7 @@ void survey_absent(pid_t pid, struct outcome *ret_outcome)
 	} else if (status.uid != getuid()) {
 		outcome_set(ret_outcome, MOSIX_WHY_NOT_OURS, 0, NULL);
 	} else {
-		check_process(pid, st.start, false, ret_outcome);
+		check_process(pid, st.start, 0, ret_outcome);
 		if (ret_outcome->reason == MOSIX_WHY_ENDED)
 			outcome_set(ret_outcome, MOSIX_WHY_NO_PROCESS, 0, NULL);
 		else if (ret_outcome->reason != MOSIX_WHY_NOT_LOADED)
@@ -57,7 +57,7 @@ static void look(uv_work_t *work)
 
 		l->there = proc_read_stat(l->pid, &l->stat) == 0 && l->stat.start == l->start;
 		if (l->there)
-			check_process(l->pid, l->start, l->away, &l->check);
+			check_process(l->pid, l->start, l->away ? CHECK_AWAY : 0, &l->check);
 	}
 }
 

@@ -24,6 +24,7 @@ void truth_outcome(const struct mosix_word *word, struct outcome *ret_outcome)
 static void take_numbers(struct process *p, const struct mosix_word *word)
 {
 	p->moves++;
+	p->homed->moves++;
 	p->numbers = (struct numbers){
 		.freeze_us = word->freeze_ns / 1000, .total_us = word->total_ns / 1000,
 		.pages = word->pages, .bytes = word->bytes,

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 dist_man_MANS += \
+	man/homed.8 \
 	man/mosctl.1 \
 	man/mosix.conf.5 \
 	man/mosps.1 \

@@ -70,7 +70,9 @@ static bool may_be_plain(const struct node *node, int fd)
 	getpeername(fd, (struct sockaddr *)&peer, &size);
 	if (peer.ss_family == AF_INET)
 		return ntohl(v4->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
-	return peer.ss_family == AF_INET6 && (IN6_IS_ADDR_LOOPBACK(v6) || (IN6_IS_ADDR_V4MAPPED(v6) && v6->s6_addr[12] == IN_LOOPBACKNET));
+	if (peer.ss_family != AF_INET6)
+		return false;
+	return IN6_IS_ADDR_LOOPBACK(v6) || (IN6_IS_ADDR_V4MAPPED(v6) && v6->s6_addr[12] == IN_LOOPBACKNET);
 }
 
 static void speaks(void *data)

@@ -53,8 +53,12 @@ static void ring(void *data)
 
 	if (g->state == GUEST_OFFERING)
 		offer_look(g);
-	else if (g->state != GUEST_LINKED || !landing_continue(g))
-		guest_fail(g, guest_states[g->state].why, 0, guest_states[g->state].text ? "%s" : NULL, guest_states[g->state].text);
+	else if (g->state == GUEST_LINKED && landing_continue(g))
+		return;
+	else if (guest_states[g->state].text)
+		guest_fail(g, guest_states[g->state].why, 0, "%s", guest_states[g->state].text);
+	else
+		guest_fail(g, guest_states[g->state].why, 0, NULL);
 }
 
 void guest_enter(struct guest *g, enum guest_state state)

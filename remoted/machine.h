@@ -12,7 +12,7 @@ struct machine {
 	uint64_t mem_total;		/* bytes */
 	uint32_t pid_max;
 	struct cpu_features features;
-	char lacks[256];		/* why no guest can live here, one clause without a full stop; "" if nothing stands against it */
+	char lacks[256];		/* why no guest can live here, without a full stop; "" if nothing stands against it */
 };
 
 /* Looks once, at start-up, before other threads exist: makes a cage for a try. Takes milliseconds. */

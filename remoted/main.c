@@ -37,8 +37,8 @@ const char *argp_program_version = "remoted (mosix) " PACKAGE_VERSION;
 static const struct argp_option argp_options[] = {
 	{ "conf",       'c', "FILE",      0, "Read FILE only, not mosix.conf in its usual places", 0 },
 	{ "name",       'n', "NAME",      0, "The name of this node (else: name = in [node], else the host's)", 0 },
-	{ "listen",     'l', "ADDR:PORT", 0, "Where homes may call (else: listen = in [node]); port 0: any free one, written into "
-					     "NAME.port in the runtime directory", 0 },
+	{ "listen",     'l', "ADDR:PORT", 0, "Where homes may call (else: listen = in [node]); port 0: any free one, written "
+					     "into NAME.port in the runtime directory", 0 },
 	{ "foreground", 'f', NULL,        0, "Stay in the foreground and log to standard error", 0 },
 	{ "ready-fd",   OPTION_READY_FD, "N", 0, "With --foreground: write `ready' and a newline to descriptor N when homes may "
 						 "call", 0 },
@@ -46,8 +46,8 @@ static const struct argp_option argp_options[] = {
 };
 
 static const char argp_doc[] =
-	"Takes in the migrated processes of this user's other nodes: lends them memory and processors of this machine, each home's "
-	"in a cage of its own."
+	"Takes in the migrated processes of this user's other nodes: lends them memory and processors of this machine, each "
+	"home's in a cage of its own."
 	"\v"
 	"Without --foreground it goes to the background once homes may call, and then logs to NAME.log in the runtime directory "
 	"($MOSIX_RUNTIME_DIR, else $XDG_RUNTIME_DIR/mosix, else /tmp/mosix-UID). A file NAME.block there keeps new guests out. "

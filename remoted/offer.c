@@ -315,7 +315,8 @@ int offer_content(struct visitor *v, const msgpack_object *map)
 	if (r == -ENOSPC || r == -ENOMEM)
 		guest_fail(g, MOSIX_WHY_NO_MEMORY, 0, "there is no room for the contents of its files");
 	else if (r < 0)
-		guest_fail(g, MOSIX_WHY_BAD_IMAGE, -r, "the content of %.200s is not what it was said to be", g->files[index].path);
+		guest_fail(g, MOSIX_WHY_BAD_IMAGE, -r, "the content of %.200s is not what it was said to be",
+			   g->files[index].path);
 	else if (g->missing == 0)
 		guest_spawn(g);
 	else

@@ -131,7 +131,7 @@ static int run_status(const struct request *request)
 	MSG_AUTO struct msg question;
 	const msgpack_object *map = &answer.message.data;
 	char node[CONF_NAME] = "?", version[32] = "?", text[24];
-	uint64_t pid = 0, uptime = 0, processes = 0, away = 0;
+	uint64_t pid = 0, uptime = 0, processes = 0, away = 0, moves = 0;
 	bool trusted = false, blocked = false;
 
 	msg_begin(&question, "status");
@@ -145,11 +145,13 @@ static int run_status(const struct request *request)
 	msg_get_uint(map, "uptime_ms", &uptime);
 	msg_get_uint(map, "processes", &processes);
 	msg_get_uint(map, "away", &away);
+	msg_get_uint(map, "moves", &moves);
 	msg_get_bool(map, "trusted", &trusted);
 	msg_get_bool(map, "blocked", &blocked);
 	printf("node       %s%s\n", node, blocked ? " (blocked: takes no orders)" : "");
 	printf("homed      pid %" PRIu64 ", version %s, running for %s\n", pid, version, show_time(uptime, text));
 	printf("processes  %" PRIu64 ", %" PRIu64 " of them away\n", processes, away);
+	printf("moves      %" PRIu64 " so far\n", moves);
 	printf("network    %s\n", trusted ? "trusted: channels go in the clear" : "not trusted: channels are encrypted");
 	return EXIT_DONE;
 }
@@ -218,7 +220,7 @@ static int run_why(const struct request *request)
 	ANSWER_AUTO struct answer answer;
 	MSG_AUTO struct msg question;
 	const msgpack_object *map = &answer.message.data;
-	char where[CONF_NAME] = "?", text[ASK_TEXT] = "", last[ASK_TEXT] = "", call[64] = "";
+	char where[CONF_NAME] = "?", text[ASK_TEXT] = "", last[ASK_TEXT] = "", call[40];
 	uint32_t pid = parse_pid(request->argument[0]), reason = 0, last_reason = 0;
 	bool movable = false;
 
@@ -231,20 +233,18 @@ static int run_why(const struct request *request)
 	msg_get_str(map, "where", where, sizeof where);
 	msg_get_str(map, "text", text, sizeof text);
 	msg_get_str(map, "last_text", last, sizeof last);
-	msg_get_str(map, "call", call, sizeof call);
 	msg_get_bool(map, "movable", &movable);
 	msg_get_u32(map, "reason", &reason);
 	msg_get_u32(map, "last_reason", &last_reason);
 	show_clean(text);
 	show_clean(last);
-	show_clean(call);
 	printf("%" PRIu32 " is at %s\n", pid, where);
 	if (movable)
 		puts("it can move");
 	else
 		printf("it cannot move: %s\n", *text ? text : reason_sentence(reason));
 	if (last_reason)
-		printf("last: %s%s%s%s\n", *last ? last : reason_sentence(last_reason), *call ? " (" : "", call, *call ? ")" : "");
+		printf("last: %s%s\n", *last ? last : reason_sentence(last_reason), show_call(map, call));
 	return EXIT_DONE;
 }
 

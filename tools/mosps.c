@@ -53,7 +53,7 @@ static void note(const msgpack_object *process, char *ret_text, size_t size)
 	const msgpack_object *home;
 	uint32_t reason = 0;
 	bool movable = true;
-	char call[64] = "";
+	char call[40];
 
 	*ret_text = 0;
 	msg_get_bool(process, "movable", &movable);
@@ -68,8 +68,7 @@ static void note(const msgpack_object *process, char *ret_text, size_t size)
 		return;
 	if (msg_get_str(home, "text", ret_text, size) || !*ret_text)
 		snprintf(ret_text, size, "%s", reason_sentence(reason));
-	if (!msg_get_str(home, "call", call, sizeof call) && *call)
-		snprintf(ret_text + strlen(ret_text), size - strlen(ret_text), " (%s)", call);
+	snprintf(ret_text + strlen(ret_text), size - strlen(ret_text), "%s", show_call(home, call));
 }
 
 static void add_process(struct show_table *table, const msgpack_object *process)

@@ -9,6 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <mosix/call.h>
+#include "common/msg.h"
+
 /* ---- JSON ---- */
 
 static json_t *to_json(const msgpack_object *object);
@@ -174,6 +177,17 @@ void show_table_end(struct show_table *table)
 		free(table->cell[i]);
 	free(table->cell);
 	free(table);
+}
+
+const char *show_call(const msgpack_object *map, char ret_text[static 40])
+{
+	static const uint64_t none[6];
+	int64_t number;
+
+	*ret_text = 0;
+	if (!msg_get_int(map, "call", &number) && number >= 0)
+		snprintf(ret_text, 40, " (%s)", call_find((uint64_t)number, none)->name);
+	return ret_text;
 }
 
 const char *show_bytes(uint64_t bytes, char ret_text[static 16])

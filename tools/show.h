@@ -20,6 +20,9 @@ void show_table_add(struct show_table *table, const char *format, ...) __attribu
 /* Prints and frees. */
 void show_table_end(struct show_table *table);
 
+/* " (clone)" for the system call that homed's answer has under "call", "" if it has none. */
+const char *show_call(const msgpack_object *map, char ret_text[static 40]);
+
 /* "512K", "17M", "2.5G": at most 5 characters. */
 const char *show_bytes(uint64_t bytes, char ret_text[static 16]);
 

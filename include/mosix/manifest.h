@@ -122,7 +122,7 @@ struct mosix_manifest {
 
 /*
  * Checks everything a receiver relies on: magic, version, counts, order, alignment and range of mappings, nothing in the
- * loader's place or in the arena, flags that exclude each other, entry points inside an executable mapping or the arena.
+ * loader's place or in the arena, flags that exclude each other, entry points that lie in memory which is no code.
  * size is what follows the manifest in memory (xsave area and mappings). Returns 0, or -EINVAL and a sentence in *ret_why
  * (static). Freestanding; any context.
  */

@@ -105,7 +105,8 @@ static const char *check_mappings(const struct mosix_manifest *m)
 		if (map->start % MOSIX_PAGE != 0 || map->end % MOSIX_PAGE != 0 || map->start >= map->end)
 			return "a mapping is empty or not aligned";
 		if (map->start < last)
-			return last == MOSIX_LOADER_END ? "a mapping lies in the loader's place" : "mappings overlap or are not in order";
+			return last == MOSIX_LOADER_END ? "a mapping lies in the loader's place" :
+							  "mappings overlap or are not in order";
 		if (map->end > MOSIX_TASK_SIZE)
 			return "a mapping lies outside the address space";
 		if (map->start < m->arena + MOSIX_ARENA_SIZE && map->end > m->arena)
@@ -132,7 +133,8 @@ static const char *check_entry(const struct mosix_manifest *m, uint64_t entry)
 		return "an entry point is outside the address space";
 	for (uint32_t i = 0; i < m->mappings; i++)
 		if (entry >= map[i].start && entry < map[i].end)
-			return map[i].prot & PROT_EXECUTE && !(map[i].flags & MOSIX_MAP_RESERVED) ? NULL : "an entry point is no code";
+			return map[i].prot & PROT_EXECUTE && !(map[i].flags & MOSIX_MAP_RESERVED) ? NULL :
+			       "an entry point is no code";
 	return NULL;
 }
 

@@ -246,11 +246,9 @@ static int unpack_argument(const struct unpacking *u, unsigned n)
 	const struct call_arg *a = &u->call->arg[n];
 	struct deputy_call *dc = u->dc;
 	uint64_t count = u->frame->arg[a->ref];
-	int is_sized = a->kind == ARG_IN_LENGTH || a->kind == ARG_OUT_LENGTH || a->kind == ARG_INOUT_LENGTH ||
-		       a->kind == ARG_OUT_RESULT || a->kind == ARG_OUT_DATA || a->kind == ARG_QUEUE_IN || a->kind == ARG_QUEUE_OUT;
 
 	/* Where there is nothing behind the pointer, the length is the kernel's to judge. */
-	if (is_sized && count > MARSHAL_ROOM) {
+	if (marshal_is_sized(a->kind) && count > MARSHAL_ROOM) {
 		if (u->frame->arg[n] != REFERENCE_NULL)
 			return -EBADMSG;
 		dc->arg[n] = 0;
@@ -297,7 +295,7 @@ int deputy_unpack(const struct call *c, const struct mosix_frame *f, const void 
 	dc->mask = 0;
 	dc->masked = 0;
 	memset(dc->slot, 0, sizeof(dc->slot));
-	/* What is BOTH never runs here as it came: only its own function may touch masks, handlers and addresses of the deputy. */
+	/* What is BOTH never runs here as it came: only its own function may touch the deputy's masks, handlers and addresses. */
 	if (c->where != CALL_HOME)
 		return -EBADMSG;
 	if (f->length > MOSIX_PAYLOAD_MAX || marshal_pins(c, f->arg))

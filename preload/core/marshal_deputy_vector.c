@@ -186,12 +186,22 @@ static int reply_message(struct replying *r, const struct deputy_call *dc, const
 	to = r->payload + r->used;
 	memcpy(to, &got, sizeof(got));
 	to += sizeof(got);
-	memcpy(to, (const void *)m->name, got.name);
-	memcpy(to + got.name, (const void *)m->control, got.control);
+	if (got.name > 0)
+		memcpy(to, (const void *)m->name, got.name);
+	if (got.control > 0)
+		memcpy(to + got.name, (const void *)m->control, got.control);
 	gather(dc, m->iov, m->iov_count, got.data, to + got.name + got.control);
 	memset(r->payload + r->used + length, 0, marshal_round(length) - length);
 	r->used += marshal_round(length);
 	return 0;
+}
+
+/* The chunk at start ends here. */
+static void set_length(struct replying *r, uint64_t start)
+{
+	struct marshal_chunk *chunk = (struct marshal_chunk *)(r->payload + start);
+
+	chunk->length = (uint32_t)(r->used - start - sizeof(*chunk));
 }
 
 int replying_msg(struct replying *r, const struct deputy_call *dc, unsigned n, uint64_t result)
@@ -205,7 +215,7 @@ int replying_msg(struct replying *r, const struct deputy_call *dc, unsigned n, u
 		return -EBADMSG;
 	error = reply_message(r, dc, (const struct marshal_msg *)dc->slot[n].data,
 			      rooms_of(dc, n, sizeof(struct marshal_msg)), result);
-	((struct marshal_chunk *)(r->payload + start))->length = (uint32_t)(r->used - start - sizeof(struct marshal_chunk));
+	set_length(r, start);
 	return error;
 }
 
@@ -227,6 +237,6 @@ int replying_mmsg(struct replying *r, const struct deputy_call *dc, unsigned n, 
 			return -EBADMSG;
 	}
 	if (out)
-		((struct marshal_chunk *)(r->payload + start))->length = (uint32_t)(r->used - start - sizeof(struct marshal_chunk));
+		set_length(r, start);
 	return 0;
 }

@@ -161,10 +161,8 @@ static int pack_argument(struct packing *p, unsigned n, uint64_t *ret_reference)
 {
 	const struct call_arg *a = &p->call->arg[n];
 	uint64_t address = p->arg[n], count = p->arg[a->ref];
-	int is_sized = a->kind == ARG_IN_LENGTH || a->kind == ARG_OUT_LENGTH || a->kind == ARG_INOUT_LENGTH ||
-		       a->kind == ARG_OUT_RESULT || a->kind == ARG_OUT_DATA || a->kind == ARG_QUEUE_IN || a->kind == ARG_QUEUE_OUT;
 
-	if (is_sized && address != 0 && count > MARSHAL_ROOM)
+	if (marshal_is_sized(a->kind) && address != 0 && count > MARSHAL_ROOM)
 		return -E2BIG;
 	switch (a->kind) {
 	case ARG_STRING:        return pack_string(p, address, a, ret_reference);

@@ -112,7 +112,8 @@ static int put_argument(const struct call *c, const uint64_t arg[6], unsigned n,
 	case ARG_IOV_OUT:  return gate_scatter(arg[n], arg[a->ref], data, length);
 	case ARG_MSG_OUT:  return gate_got(arg[n], data, length, &used);
 	case ARG_MMSG_OUT: return got_mmsg(arg[n], data, length);
-	case ARG_MMSG_IN:  return put_column(arg[n] + offsetof(struct marshal_mmsg, length), sizeof(struct marshal_mmsg), data, 4, length);
+	case ARG_MMSG_IN:
+		return put_column(arg[n] + offsetof(struct marshal_mmsg, length), sizeof(struct marshal_mmsg), data, 4, length);
 	case ARG_POLL:     return put_column(arg[n] + 6, 8, data, 2, length);
 	default:           return length > room_of(a, arg, n) ? -EFAULT : core_copy_out(arg[n], data, length);
 	}

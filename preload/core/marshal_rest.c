@@ -30,7 +30,8 @@ static struct place place_of(const struct deputy_call *dc)
 	case __NR_recvmmsg:        return (struct place){ TIMESPEC, 4, 0 };
 	case __NR_select:          return (struct place){ TIMEVAL, 4, 0 };
 	case __NR_nanosleep:       return (struct place){ TIMESPEC, 0, 0 };
-	case __NR_clock_nanosleep: return (struct place){ dc->arg[1] & TIMER_ABSTIME_FLAG ? ABSOLUTE : TIMESPEC, 2, (int)dc->arg[0] };
+	case __NR_clock_nanosleep:
+		return (struct place){ dc->arg[1] & TIMER_ABSTIME_FLAG ? ABSOLUTE : TIMESPEC, 2, (int)dc->arg[0] };
 	case __NR_mq_timedsend:
 	case __NR_mq_timedreceive: return (struct place){ ABSOLUTE, 4, 0 };
 	default:                   return (struct place){ NO_TIME, 0, 0 };
@@ -59,7 +60,7 @@ int deputy_timeout(const struct call *c, const struct deputy_call *dc, int64_t *
 		return 0;
 	}
 	t = time_at(dc, place.arg);
-	if (t == NULL || t->seconds < 0 || t->seconds > LONGEST || t->part < 0 || t->part * unit >= SECOND)
+	if (t == NULL || t->seconds < 0 || t->seconds > LONGEST || t->part < 0 || t->part >= SECOND / unit)
 		return 0;
 	ns = t->seconds * SECOND + t->part * unit;
 	if (place.form == ABSOLUTE) {

@@ -85,6 +85,13 @@ static inline uint64_t marshal_alignment(uint64_t length)
 	return length == 0 ? 8 : length % 4096 == 0 ? 4096 : length % 512 == 0 ? 512 : 8;
 }
 
+/* Room and data that args[ref] gives the length of: it is capped before it is multiplied. */
+static inline int marshal_is_sized(uint8_t kind)
+{
+	return kind == ARG_IN_LENGTH || kind == ARG_OUT_LENGTH || kind == ARG_INOUT_LENGTH || kind == ARG_OUT_RESULT ||
+	       kind == ARG_OUT_DATA || kind == ARG_QUEUE_IN || kind == ARG_QUEUE_OUT;
+}
+
 static inline uint64_t marshal_fdset_bytes(uint64_t n)
 {
 	return (int32_t)n <= 0 ? 0 : ((uint64_t)(uint32_t)n + 63) / 64 * 8;

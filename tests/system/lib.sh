@@ -161,3 +161,53 @@ suite_diagnose() { # PID
 	fi
 	echo "----"
 }
+
+# ---- tests that are not differential ----
+
+passed=0 failed=0
+ok() { printf 'ok   %s\n' "$*"; passed=$((passed + 1)); }
+bad() { printf 'FAIL %s\n' "$*"; failed=$((failed + 1)); }
+expect() { # WHAT COMMAND...: COMMAND must succeed
+	local what=$1
+	shift
+	if "$@"; then ok "$what"; else bad "$what"; fi
+}
+same() { # WHAT EXPECTED GOT
+	if [ "$2" = "$3" ]; then ok "$1"; else bad "$1: expected $(printf '%q' "$2"), got $(printf '%q' "$3")"; fi
+}
+matches() { # WHAT PATTERN GOT: an extended regular expression
+	if grep -qE -- "$2" <<< "$3"; then ok "$1"; else bad "$1: nothing like $2 in $(printf '%q' "$3")"; fi
+}
+
+# A directory of one's own, the tools, the same surroundings as the suite; the current cluster is stopped at the end.
+suite_test() { # NAME
+	SUITE_TMP=$(mktemp -d "${TMPDIR:-/tmp}/mosix-$1.XXXXXX") || exit 1
+	trap suite_test_end EXIT
+	trap 'exit 130' INT TERM HUP
+	suite_helpers "$SUITE_TMP" && suite_tools || exit 1
+	suite_environment
+	export HOME=$SUITE_TMP TMPDIR=$SUITE_TMP
+	cd "$SUITE_TMP" || exit 1
+}
+
+suite_test_end() {
+	[ -z "${MOSIX_RUNTIME_DIR:-}" ] || [ ! -d "$MOSIX_RUNTIME_DIR" ] || cluster_down > /dev/null 2>&1
+	cd /
+	rm -rf "$SUITE_TMP"
+}
+
+suite_verdict() {
+	echo "$passed passed, $failed failed"
+	[ "$failed" = 0 ] && [ "$passed" -gt 0 ]
+	exit
+}
+
+# Where a registered process runs ("n1", "n2", ...), "" if it is not known.
+where_is() { # PID
+	timeout 10 mosctl --json why "$1" 2> /dev/null | sed -n 's/.*"where": *"\([^"]*\)".*/\1/p' | head -1
+}
+is_registered() { [ -n "$(where_is "$1")" ]; }
+is_at() { [ "$(where_is "$1")" = "$2" ]; } # PID NODE
+is_gone() { [ ! -e "/proc/$1" ] || grep -q '^State:[[:space:]]*Z' "/proc/$1/status" 2> /dev/null; }
+is_asleep() { grep -q '^State:[[:space:]]*S' "/proc/$1/status" 2> /dev/null; }
+short_wait() { read -r -t "$1" <> <(:) || :; } # SECONDS: a random point of time in a test of faults

@@ -154,24 +154,48 @@ dist_check_SCRIPTS += \
 	tests/system/run
 
 EXTRA_DIST += \
+	tests/system/badinput \
+	tests/system/blocked \
+	tests/system/cage \
 	tests/system/case.sh \
+	tests/system/cases/altstack.case \
 	tests/system/cases/awk.case \
 	tests/system/cases/bash_compute.case \
 	tests/system/cases/bash_script.case \
 	tests/system/cases/bc_pi.case \
+	tests/system/cases/blocking_plain.case \
+	tests/system/cases/blocking_restart.case \
+	tests/system/cases/blocking_signal.case \
 	tests/system/cases/bzip2.case \
+	tests/system/cases/clocks.case \
+	tests/system/cases/coroutine.case \
 	tests/system/cases/dd_pipe.case \
+	tests/system/cases/descriptors.case \
 	tests/system/cases/exit_status.case \
+	tests/system/cases/fft_avx.case \
+	tests/system/cases/files.case \
 	tests/system/cases/find.case \
+	tests/system/cases/fpu.case \
 	tests/system/cases/gawk_numeric.case \
 	tests/system/cases/grep_r.case \
 	tests/system/cases/gzip.case \
+	tests/system/cases/ids.case \
+	tests/system/cases/latethreads.case \
+	tests/system/cases/lu.case \
 	tests/system/cases/make_j2.case \
+	tests/system/cases/memory.case \
 	tests/system/cases/node.case \
 	tests/system/cases/openssl_dgst.case \
 	tests/system/cases/openssl_speed.case \
 	tests/system/cases/perl_compute.case \
 	tests/system/cases/perl_text.case \
+	tests/system/cases/pty_bash.case \
+	tests/system/cases/pty_bc.case \
+	tests/system/cases/pty_ctrl_c.case \
+	tests/system/cases/pty_ctrl_z.case \
+	tests/system/cases/pty_less.case \
+	tests/system/cases/pty_python.case \
+	tests/system/cases/pty_terminal.case \
 	tests/system/cases/py_compute.case \
 	tests/system/cases/py_files.case \
 	tests/system/cases/py_input.case \
@@ -191,11 +215,20 @@ EXTRA_DIST += \
 	tests/system/cases/py_test_sqlite3.case \
 	tests/system/cases/py_test_zlib.case \
 	tests/system/cases/py_threads.case \
+	tests/system/cases/raw.case \
+	tests/system/cases/recursion.case \
 	tests/system/cases/sed.case \
+	tests/system/cases/signals.case \
+	tests/system/cases/sockets.case \
 	tests/system/cases/sort_large.case \
+	tests/system/cases/sparse.case \
 	tests/system/cases/sqlite3.case \
+	tests/system/cases/sysv.case \
 	tests/system/cases/tar.case \
 	tests/system/cases/xz.case \
 	tests/system/data/pytests.py \
 	tests/system/data/sqlite_tests.py \
-	tests/system/lib.sh
+	tests/system/faults \
+	tests/system/lib.sh \
+	tests/system/stays \
+	tests/system/tools

@@ -7,9 +7,15 @@ UNIT_LIBS = $(COMMON_LIBS) $(CHECK_LIBS)
 UNIT_TESTS = \
 	tests/unit/test_cache \
 	tests/unit/test_cage \
+	tests/unit/test_common \
 	tests/unit/test_filter \
+	tests/unit/test_homed \
 	tests/unit/test_key \
+	tests/unit/test_manifest \
 	tests/unit/test_marshal \
+	tests/unit/test_marshal_hostile \
+	tests/unit/test_marshal_ipc \
+	tests/unit/test_relay \
 	tests/unit/test_session \
 	tests/unit/test_sigframe \
 	tests/unit/test_sigframe_direct \
@@ -18,6 +24,22 @@ UNIT_TESTS = \
 	tests/unit/test_xstate
 check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS)
+
+# Marshalling, both ends of it, in an ordinary program.
+check_LIBRARIES = tests/unit/libmarshal.a
+tests_unit_libmarshal_a_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_libmarshal_a_SOURCES = \
+	tests/unit/core_double.c \
+	tests/unit/marshal_pair.c \
+	tests/unit/marshal_pair.h \
+	preload/core/marshal_deputy.c \
+	preload/core/marshal_deputy_vector.c \
+	preload/core/marshal_gate.c \
+	preload/core/marshal_gate_result.c \
+	preload/core/marshal_gate_vector.c \
+	preload/core/marshal_reply.c \
+	preload/core/marshal_rest.c
+
 noinst_HEADERS += \
 	tests/unit/cage_guest.h \
 	tests/unit/marshal_pair.h \
@@ -43,30 +65,50 @@ tests_unit_test_cage_SOURCES = \
 	tests/unit/test_cage.h
 tests_unit_test_cage_LDADD = $(REMOTED_LIBS) $(UNIT_LIBS)
 
+tests_unit_test_common_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_common_SOURCES = \
+	tests/unit/test_common.c
+tests_unit_test_common_LDADD = $(UNIT_LIBS)
+
 tests_unit_test_filter_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_filter_SOURCES = \
 	tests/unit/test_filter.c
 tests_unit_test_filter_LDADD = $(REMOTED_LIBS) $(UNIT_LIBS)
+
+tests_unit_test_homed_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_homed_SOURCES = \
+	tests/unit/test_homed.c
+tests_unit_test_homed_LDADD = $(HOMED_LIBS) $(UNIT_LIBS)
 
 tests_unit_test_key_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_key_SOURCES = \
 	tests/unit/test_key.c
 tests_unit_test_key_LDADD = $(UNIT_LIBS)
 
+tests_unit_test_manifest_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_manifest_SOURCES = \
+	tests/unit/test_manifest.c
+tests_unit_test_manifest_LDADD = $(UNIT_LIBS)
+
 tests_unit_test_marshal_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_marshal_SOURCES = \
-	tests/unit/test_marshal.c \
-	tests/unit/core_double.c \
-	tests/unit/marshal_pair.c \
-	tests/unit/marshal_pair.h \
-	preload/core/marshal_deputy.c \
-	preload/core/marshal_deputy_vector.c \
-	preload/core/marshal_gate.c \
-	preload/core/marshal_gate_result.c \
-	preload/core/marshal_gate_vector.c \
-	preload/core/marshal_reply.c \
-	preload/core/marshal_rest.c
-tests_unit_test_marshal_LDADD = $(UNIT_LIBS)
+	tests/unit/test_marshal.c
+tests_unit_test_marshal_LDADD = tests/unit/libmarshal.a $(UNIT_LIBS)
+
+tests_unit_test_marshal_hostile_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_marshal_hostile_SOURCES = \
+	tests/unit/test_marshal_hostile.c
+tests_unit_test_marshal_hostile_LDADD = tests/unit/libmarshal.a $(UNIT_LIBS)
+
+tests_unit_test_marshal_ipc_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_marshal_ipc_SOURCES = \
+	tests/unit/test_marshal_ipc.c
+tests_unit_test_marshal_ipc_LDADD = tests/unit/libmarshal.a $(UNIT_LIBS)
+
+tests_unit_test_relay_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_relay_SOURCES = \
+	tests/unit/test_relay.c
+tests_unit_test_relay_LDADD = $(UNIT_LIBS)
 
 tests_unit_test_session_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_session_SOURCES = \

@@ -39,9 +39,10 @@ void pair_compare(pair_scene scene)
 	scene(pair_away, away);
 	ck_assert_uint_eq(native->used, away->used);
 	for (size_t i = 0; i < native->used; i++)
-		ck_assert_msg(native->bytes[i] == away->bytes[i], "notes differ at byte %zu of %zu: native %02x (int64 %lld), away %02x (%lld)",
-			      i, native->used, native->bytes[i], (long long)*(int64_t *)(native->bytes + i / 8 * 8), away->bytes[i],
-			      (long long)*(int64_t *)(away->bytes + i / 8 * 8));
+		ck_assert_msg(native->bytes[i] == away->bytes[i],
+			      "notes differ at byte %zu of %zu: native %02x (%lld), away %02x (%lld)",
+			      i, native->used, native->bytes[i], (long long)*(int64_t *)(native->bytes + i / 8 * 8),
+			      away->bytes[i], (long long)*(int64_t *)(away->bytes + i / 8 * 8));
 	free(native);
 	free(away);
 }
@@ -123,7 +124,8 @@ int64_t pair_away(long nr, const uint64_t arg[6])
 			uint8_t *at = (uint8_t *)dc.arg[i];
 
 			ck_assert_msg(!at || at == bad || (at >= payload && at < payload + MOSIX_PAYLOAD_MAX) ||
-				      (at >= scratch && at < scratch + MARSHAL_ROOM), "%s: argument %d is not the deputy's", c->name, i);
+				      (at >= scratch && at < scratch + MARSHAL_ROOM),
+				      "%s: argument %d is not the deputy's", c->name, i);
 		}
 	result = error ? error : pair_native(nr, dc.arg);
 	ck_assert_int_eq(deputy_pack(c, &dc, result, payload + 128, &length), 0);

@@ -425,6 +425,7 @@ int main(void)
 	Suite *s = suite_create("marshal");
 	TCase *t = tcase_create("marshal");
 	SRunner *r = srunner_create(s);
+	int failed;
 
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, files);
@@ -437,5 +438,7 @@ int main(void)
 	tcase_add_test(t, alignment_survives);
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_ENV);
-	return srunner_ntests_failed(r) ? EXIT_FAILURE : EXIT_SUCCESS;
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

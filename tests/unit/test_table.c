@@ -159,7 +159,8 @@ START_TEST(second_tables_decide)
 	ck_assert_int_eq(find(__NR_fcntl, 0, F_SETLKW, 0)->blocking, CALL_RESTART);
 	ck_assert_int_eq(find(__NR_fcntl, 0, F_SETLK, 0)->blocking, CALL_NEVER);
 	ck_assert_int_eq(find(__NR_futex, 0, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 0)->where, CALL_LOCAL);
-	ck_assert_int_eq(find(__NR_futex, 0, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME, 0)->where, CALL_LOCAL);
+	ck_assert_int_eq(find(__NR_futex, 0, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME, 0)->where,
+			 CALL_LOCAL);
 	ck_assert_int_eq(find(__NR_futex, 0, FUTEX_LOCK_PI, 0)->where, CALL_RETURN);
 	ck_assert_int_eq(find(__NR_prlimit64, 0, 3, 0)->where, CALL_HOME);
 	ck_assert_int_eq(find(__NR_prlimit64, 0, 3, 0x1000)->where, CALL_RETURN);
@@ -180,6 +181,7 @@ int main(void)
 	Suite *s = suite_create("table");
 	TCase *t = tcase_create("table");
 	SRunner *r = srunner_create(s);
+	int failed;
 
 	tcase_add_test(t, rows_are_classified);
 	tcase_add_test(t, unknown_commands_go_home);
@@ -188,5 +190,7 @@ int main(void)
 	tcase_add_test(t, second_tables_decide);
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_ENV);
-	return srunner_ntests_failed(r) ? EXIT_FAILURE : EXIT_SUCCESS;
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
