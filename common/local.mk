@@ -3,6 +3,7 @@
 noinst_LIBRARIES += libcommon.a
 libcommon_a_CPPFLAGS = $(AM_CPPFLAGS) $(COMMON_CFLAGS)
 libcommon_a_SOURCES = \
+	common/clock.c \
 	common/conf.c \
 	common/cpu.c \
 	common/digest.c \
@@ -16,6 +17,7 @@ libcommon_a_SOURCES = \
 	common/runtime.c \
 	common/session.c \
 	common/tls.c \
+	common/clock.h \
 	common/conf.h \
 	common/cpu.h \
 	common/digest.h \

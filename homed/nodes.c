@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "common/clock.h"
 #include "common/log.h"
 #include "homed/moves.h"
 #include "homed/stops.h"
@@ -108,6 +109,26 @@ static void session_is_down(struct session *session, void *data, enum mosix_why 
 	lost(data, reason == MOSIX_WHY_WRONG_KEY || reason == MOSIX_WHY_VERSION ? NODE_REFUSED : NODE_DOWN, reason, why);
 }
 
+/*
+ * A guest's clock must not be behind home's, or a wait that home makes for it would seem to end early: the reading is older
+ * than now by the way here, so the difference is too large by that and never too small.
+ */
+static void take_clocks(struct node *n, const msgpack_object *map)
+{
+	uint64_t mono, boot;
+	int64_t mono_ahead, boot_ahead;
+
+	if (msg_get_uint(map, "mono", &mono) < 0 || msg_get_uint(map, "boot", &boot) < 0)
+		return;
+	mono_ahead = (int64_t)(clock_ns(CLOCK_MONOTONIC) - mono);
+	boot_ahead = (int64_t)(clock_ns(CLOCK_BOOTTIME) - boot);
+	if (!n->ahead_known || mono_ahead < n->mono_ahead)
+		n->mono_ahead = mono_ahead;
+	if (!n->ahead_known || boot_ahead < n->boot_ahead)
+		n->boot_ahead = boot_ahead;
+	n->ahead_known = true;
+}
+
 static void take_facts(struct node *n, const msgpack_object *map)
 {
 	msg_get_u32(map, "cpus", &n->cpus);
@@ -118,6 +139,7 @@ static void take_facts(struct node *n, const msgpack_object *map)
 	msg_get_uint(map, "mem_free", &n->mem_free);
 	if (!n->cpus)
 		n->cpus = 1;
+	take_clocks(n, map);
 }
 
 static void ping(uv_timer_t *timer)
@@ -143,6 +165,7 @@ static void session_is_up(struct session *session, void *data, const char *node,
 	if (strcmp(node, n->name))
 		log_warning("node %s calls itself %s", n->name, node);
 	n->lacks[0] = 0;
+	n->ahead_known = false;
 	take_facts(n, hello);
 	msg_get_str(hello, "lacks", n->lacks, sizeof(n->lacks));
 	n->heard_ms = uv_now(n->homed->loop);

@@ -39,6 +39,9 @@ struct node {
 	uint32_t cpus, guests, load, pid_max;
 	uint64_t mem_total, mem_free;
 	char lacks[OUTCOME_TEXT / 2];
+	/* how far home's clocks are ahead of its, at most: the least seen in this session, so never too little (ns) */
+	bool ahead_known;
+	int64_t mono_ahead, boot_ahead;
 };
 
 /* Begins to connect to all of them. 0 or -errno. */

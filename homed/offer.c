@@ -9,17 +9,10 @@
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
+#include "common/clock.h"
 #include "common/proc.h"
 
 #define PIECE (256u << 10)
-
-static uint64_t clock_ns(clockid_t clock)
-{
-	struct timespec ts;
-
-	clock_gettime(clock, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + ts.tv_nsec;
-}
 
 static void add_files(struct msg *m, const struct files *files)
 {
@@ -42,6 +35,7 @@ int offer_send(struct move *m)
 	struct rlimit stack = { .rlim_cur = RLIM_INFINITY };
 	struct proc_stat st;
 	struct msg message;
+	char kernel[CLOCK_KERNEL_SIZE];
 	int r;
 
 	if (getrandom(m->token, sizeof(m->token), 0) != sizeof(m->token))
@@ -62,6 +56,12 @@ int offer_send(struct move *m)
 	msg_add_str(&message, "comm", st.comm);
 	msg_add_uint(&message, "mono", clock_ns(CLOCK_MONOTONIC));
 	msg_add_uint(&message, "boot", clock_ns(CLOCK_BOOTTIME));
+	clock_kernel(kernel);
+	msg_add_str(&message, "kernel", kernel);
+	if (m->node->ahead_known) {
+		msg_add_int(&message, "mono_ahead", m->node->mono_ahead);
+		msg_add_int(&message, "boot_ahead", m->node->boot_ahead);
+	}
 	msg_add_bin(&message, "cpu", &m->homed->cpu, sizeof(m->homed->cpu));
 	msg_add_uint(&message, "bytes", st.rss);
 	msg_add_uint(&message, "stack", stack.rlim_cur);

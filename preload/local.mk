@@ -96,7 +96,8 @@ preload_libmosix_la_SOURCES = \
 	preload/record.h \
 	preload/urgent.h \
 	preload/vdso.h \
-	preload/wrap.h
+	preload/wrap.h \
+	preload/reals.def
 
 lib_LTLIBRARIES = preload/libmosix.la
 preload_libmosix_la_CPPFLAGS = $(GNU_CPPFLAGS) -I$(top_srcdir)/include

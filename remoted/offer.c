@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "common/clock.h"
 #include "common/cpu.h"
 #include "common/log.h"
 #include "common/reason.h"
@@ -27,6 +28,9 @@ struct offer {
 	const uint8_t *token;
 	char comm[64];
 	struct cpu_features cpu;
+	char kernel[CLOCK_KERNEL_SIZE];
+	int64_t mono_ahead, boot_ahead;	/* if measured */
+	bool measured;
 	const msgpack_object *files;
 	uint32_t file_count;
 };
@@ -55,6 +59,9 @@ static int read_offer(const msgpack_object *map, struct offer *ret_offer)
 	    get_fixed(map, "cpu", sizeof o.cpu, &cpu) < 0 || msg_get_array(map, "files", &o.files, &o.file_count) < 0 ||
 	    o.file_count > MOSIX_ORDER_FILES || o.mono > INT64_MAX || o.boot > INT64_MAX)
 		return -EPROTO;
+	if (msg_get_str(map, "kernel", o.kernel, sizeof o.kernel) < 0)
+		o.kernel[0] = 0;
+	o.measured = msg_get_int(map, "mono_ahead", &o.mono_ahead) == 0 && msg_get_int(map, "boot_ahead", &o.boot_ahead) == 0;
 	o.token = token;
 	memcpy(&o.cpu, cpu, sizeof o.cpu);
 	*ret_offer = o;
@@ -155,12 +162,20 @@ static int read_files(struct guest *g, const struct offer *o)
 	return 0;
 }
 
-static int64_t clock_offset(clockid_t clock, uint64_t home_ns)
+/*
+ * What to add to this machine's clock for a guest. On home's own kernel it is nothing (unless a container has its clocks
+ * shifted); else home has measured it; a home that could not yet gets a clock that is ahead for certain.
+ */
+static int64_t clock_offset(clockid_t clock, uint64_t home_ns, const struct offer *o, int64_t measured)
 {
-	struct timespec now;
+	const int64_t near = 1000000000, certain = 5000000;
+	int64_t plain = (int64_t)(home_ns - clock_ns(clock));
+	char kernel[CLOCK_KERNEL_SIZE];
 
-	clock_gettime(clock, &now);
-	return (int64_t)home_ns - (now.tv_sec * 1000000000ll + now.tv_nsec);
+	clock_kernel(kernel);
+	if (kernel[0] && !strcmp(kernel, o->kernel) && plain > -near && plain < near)
+		return 0;
+	return o->measured ? measured : plain + certain;
 }
 
 /* An earlier move of the process that got no further than here is off, or home would not offer it anew. One that runs is left
@@ -199,8 +214,8 @@ static int take(struct visitor *v, const struct offer *o)
 	memcpy(g->token, o->token, MOSIX_TOKEN_SIZE);
 	g->bytes = o->bytes;
 	g->stack = o->stack;
-	g->mono_offset = clock_offset(CLOCK_MONOTONIC, o->mono);
-	g->boot_offset = clock_offset(CLOCK_BOOTTIME, o->boot);
+	g->mono_offset = clock_offset(CLOCK_MONOTONIC, o->mono, o, o->mono_ahead);
+	g->boot_offset = clock_offset(CLOCK_BOOTTIME, o->boot, o, o->boot_ahead);
 	revoke_earlier(home, g);
 	log_info("%s offers %u/%u (%s), %" PRIu64 " MiB, %u files", v->name, g->pid, g->epoch, o->comm, g->bytes / MEBI,
 		 g->file_count);

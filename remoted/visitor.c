@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/conf.h"
 #include "common/log.h"
 #include "common/reason.h"
@@ -63,6 +64,8 @@ static int ping(struct visitor *v, const msgpack_object *map)
 	msg_add_uint(&m, "mem_free", machine_available());
 	msg_add_uint(&m, "guests", node_guests(v->node));
 	msg_add_uint(&m, "load", v->node->load);
+	msg_add_uint(&m, "mono", clock_ns(CLOCK_MONOTONIC));
+	msg_add_uint(&m, "boot", clock_ns(CLOCK_BOOTTIME));
 	visitor_send(v, &m);
 	return 0;
 }
@@ -193,9 +196,11 @@ static unsigned describe(const struct node *node, msgpack_sbuffer *buffer)
 	pair(&packer, "guests", node_guests(node));
 	pair(&packer, "pid_max", node->machine.pid_max);
 	pair(&packer, "load", node->load);
+	pair(&packer, "mono", clock_ns(CLOCK_MONOTONIC));
+	pair(&packer, "boot", clock_ns(CLOCK_BOOTTIME));
 	msgpack_pack_str_with_body(&packer, "lacks", 5);
 	msgpack_pack_str_with_body(&packer, node->machine.lacks, strlen(node->machine.lacks));
-	return 7;
+	return 9;
 }
 
 void visitor_accept(struct node *node, int fd)

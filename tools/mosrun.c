@@ -220,7 +220,8 @@ static void __attribute__((noreturn)) become(const struct program *program, char
 		memcpy(shell + 2, command + 1, count * sizeof *shell);
 		execv(shell[0], shell);
 	}
-	die(errno == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE, "%s: %s", program->path, strerror(errno));
+	/* It was there a moment ago: what is missing is what its first line or its ELF header names. */
+	die(EXIT_NOT_EXECUTABLE, "%s: %s", program->path, errno == ENOENT ? "its interpreter is missing" : strerror(errno));
 }
 
 int main(int argc, char **argv)

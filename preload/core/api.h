@@ -43,6 +43,9 @@ struct core_urgent {
 };
 struct core_urgent *core_urgent(void);
 
+/* Whether this code runs in a guest, where the gate stands between the program and the kernel. */
+int core_is_guest(void);
+
 /* CPU time this process has consumed at other nodes, nanoseconds: user, system. For wrapped clocks at home. */
 uint64_t core_away_user(void);
 uint64_t core_away_system(void);

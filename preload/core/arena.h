@@ -73,7 +73,8 @@ struct core_state {
 	/* Descriptors: in the deputy at the top of its table, in the guest MOSIX_GUEST_*. */
 	int32_t  call_fd, control_fd, page_fd;
 	int32_t  orders_fd;		/* deputy: the connection on which the order to come home came, 0 none */
-	int32_t  maps_fd, pagemap_fd;	/* guest only; at home opened for the time of a capture */
+	int32_t  maps_fd;		/* of the process's own maps; deputy and guest */
+	int32_t  pagemap_fd;		/* guest only; at home opened for the time of a capture */
 
 	/* The program's own state; travels both ways. */
 	struct core_urgent urgent;
@@ -89,13 +90,17 @@ struct core_state {
 	uint32_t committed;		/* home has acted for this epoch: its own copy is stale */
 	uint32_t dropped;		/* and its memory is gone */
 	uint32_t order_pending;		/* the migration signal arrived while away */
+	uint32_t stop;			/* the call in the window must not begin */
 	uint32_t order_hit;		/* it arrived since the call under way was begun */
 	uint32_t come_home;		/* ordered to: 1 wanted, reason in come_home_reason */
 	uint32_t come_home_reason;
 	uint32_t rung;			/* control channel has a ring that no request has answered yet */
 	uint32_t handed;		/* a signal was handed to the guest; its POLL is due */
 	struct core_signal held;
+	struct core_signal urgent_waits;	/* urgent.pending: the program's own SIGURG */
 	uint64_t heap_start;
+	uint64_t stack_low;		/* deputy: start of the main stack's mapping when the program left */
+	uint64_t stack_end;		/* of the main stack's mapping; deputy and guest */
 	uint64_t args_start;		/* page of argv and environ, kept at home for ps */
 
 	/* Accounting, nanoseconds. */
@@ -106,7 +111,6 @@ struct core_state {
 	uint32_t rang;			/* the doorbell rang inside the vDSO */
 	struct { uint64_t start, end; } reserved[16];	/* home's special mappings */
 	uint32_t reserved_count;
-	uint64_t stack_end;		/* of the main stack's mapping */
 	struct mosix_xlayout xlayout;		/* of this thread's frames here */
 	struct mosix_xlayout home_xlayout;	/* of frames on the program's own stacks */
 };

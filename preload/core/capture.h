@@ -35,6 +35,9 @@ int capture_guest(const struct kernel_ucontext *uc, struct capture *ret);
  */
 int capture_send(int fd, const struct capture *capture);
 
+/* 0 if no other thread and no other process shares this memory; needs no descriptor. At home. */
+int capture_alone(void);
+
 /* The mappings as they are now, in the arena: count, or -errno. fd: of maps. */
 int capture_maps(int fd, struct maps_entry **ret);
 

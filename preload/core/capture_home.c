@@ -13,19 +13,16 @@
 #define CLONE_ALONE_THREAD CLONE_THREAD
 #define CLONE_ALONE_MEMORY (CLONE_VM | CLONE_SIGHAND | CLONE_THREAD)
 #define PR_GET_TID_ADDRESS 40
+#define VDSO_SCAN (1ull << 20)	/* of the stack: what nested signal handlers use, not a coroutine's whole arena */
 #define RSEQ_SIGNATURE 0x53053053u	/* glibc's RSEQ_SIG on x86 */
 
 /*
  * unshare(2) of what a lone thread does not share changes nothing and succeeds; otherwise it is EINVAL. It needs no
  * descriptor, unlike a look at /proc/self/task.
  */
-static int check_alone(struct capture *c)
+int capture_alone(void)
 {
-	long error = SYS1(__NR_unshare, CLONE_ALONE_THREAD);
-
-	if (error == 0 && SYS1(__NR_unshare, CLONE_ALONE_MEMORY) == 0)
-		return 0;
-	return capture_fail(c, error ? MOSIX_WHY_THREADS : MOSIX_WHY_SHARED_VM, error);
+	return SYS1(__NR_unshare, CLONE_ALONE_THREAD) == 0 && SYS1(__NR_unshare, CLONE_ALONE_MEMORY) == 0 ? 0 : -EBUSY;
 }
 
 /* A PC inside the vDSO, here or in a frame further up the stack, would continue in code that the guest patches. */
@@ -41,6 +38,8 @@ static int check_vdso(struct capture *c, const struct kernel_ucontext *uc, const
 	for (int i = 0; i < count; i++)
 		if (map[i].start <= rsp && rsp < map[i].end && map[i].prot & PROT_READ)
 			end = map[i].end;
+	if (end > rsp + VDSO_SCAN)
+		end = rsp + VDSO_SCAN;
 	for (const uint64_t *at = (const uint64_t *)rsp + 1; (uint64_t)(at + 1) < end; at++) {
 		int entry = (*at == config->vdso_start);
 
@@ -62,6 +61,42 @@ static int check_timers(struct capture *c)
 	for (int which = 1; which <= 2; which++)	/* ITIMER_VIRTUAL, ITIMER_PROF */
 		if (SYS2(__NR_getitimer, which, &timer) == 0 && (timer.value[0] | timer.value[1]) != 0)
 			return capture_fail(c, MOSIX_WHY_CPU_TIMER, which);
+	return 0;
+}
+
+/* Timers of timer_create(2) on CPU clocks: "ClockID: n" in /proc/PID/timers, where the kernel has it. */
+static int check_posix_timers(struct capture *c)
+{
+	char text[4096];
+	int fd = maps_open("/proc/self/timers");
+	long n, matched = 0;
+	static const char key[] = "ClockID: ";
+
+	if (fd < 0)
+		return 0;
+	while ((n = SYS3(__NR_read, fd, text, sizeof(text))) > 0) {
+		for (long i = 0; i < n; i++) {
+			if (key[matched] == '\0' && (text[i] == '-' || text[i] == '2' || text[i] == '3')) {
+				SYS1(__NR_close, fd);
+				return capture_fail(c, MOSIX_WHY_CPU_TIMER, 0);
+			}
+			matched = key[matched] != '\0' && text[i] == key[matched] ? matched + 1 : text[i] == key[0];
+		}
+	}
+	SYS1(__NR_close, fd);
+	return 0;
+}
+
+/* An area that glibc does not know of could not be unregistered, and the kernel would write to it while it is dropped. */
+static int check_rseq(struct capture *c)
+{
+	void *probe = arena_at(ARENA_FRAME);
+
+	if (core_here->config.rseq_size != 0)
+		return 0;
+	if (SYS4(__NR_rseq, probe, 32, 0, RSEQ_SIGNATURE) != 0)
+		return capture_fail(c, MOSIX_WHY_OWN_RSEQ, 0);
+	SYS4(__NR_rseq, probe, 32, 1, RSEQ_SIGNATURE);
 	return 0;
 }
 
@@ -109,9 +144,6 @@ static void take_thread(const struct kernel_ucontext *uc)
 	s->rseq = config->rseq_size ? fs + (uint64_t)config->rseq_offset : 0;
 	s->rseq_size = (config->rseq_size + 31) & ~31u;
 	s->rseq_signature = RSEQ_SIGNATURE;
-	for (int signo = 1; signo <= KSIG_MAX; signo++)
-		SYS4(__NR_rt_sigaction, signo, NULL, &s->action[signo], 8);
-	s->action[KSIG_URG] = s->urgent.action;
 	xstate_layout_frame((const void *)uc->mc.fpstate, &s->xlayout);
 	s->home_xlayout = s->xlayout;
 }
@@ -186,6 +218,10 @@ static int take_mapping(struct capture *c, int pagemap, const struct mosix_order
 
 	if (reason)
 		return capture_fail(c, (uint32_t)reason, (int64_t)e->start);
+	if (e->kind == MAPS_STACK) {
+		core_here->stack_low = e->start;
+		core_here->stack_end = e->end;
+	}
 	error = capture_mapping(c, e->start, e->end, e->offset, e->prot, flags[e->kind] | shared, file);
 	if (error == 0 && e->kind == MAPS_VDSO)
 		error = pages_all(e->start, e->end, &c->runs);
@@ -204,12 +240,8 @@ static int take_mappings(struct capture *c, const struct kernel_ucontext *uc, co
 {
 	struct core_state *s = core_here;
 	struct maps_entry *map;
-	int fd = maps_open("/proc/thread-self/maps"), pagemap, count, error;
+	int pagemap, count = capture_maps(s->maps_fd, &map), error;
 
-	if (fd < 0)
-		return capture_fail(c, MOSIX_WHY_SPECIAL_MAP, fd);
-	count = capture_maps(fd, &map);
-	SYS1(__NR_close, fd);
 	if (count <= 0)
 		return capture_fail(c, count == -E2BIG ? MOSIX_WHY_TOO_MANY_MAPS : MOSIX_WHY_LEADER_DEAD, count);
 	error = check_vdso(c, uc, map, count);
@@ -231,7 +263,7 @@ int capture_home(const struct kernel_ucontext *uc, const struct mosix_order *ord
 	int error;
 
 	capture_begin(c, ARENA_MANIFEST);
-	if (check_alone(c) != 0 || check_timers(c) != 0)
+	if (check_timers(c) != 0 || check_posix_timers(c) != 0 || check_rseq(c) != 0)
 		return -1;
 	SYS2(__NR_arch_prctl, CORE_ARCH_GET_GS, &gs);
 	if (gs != 0)

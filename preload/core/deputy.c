@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <linux/poll.h>
+#include <mosix/call.h>
 #include <mosix/reason.h>
 #include "arena.h"
 #include "core.h"
@@ -16,6 +17,7 @@ static __attribute__((noreturn)) void guest_gone(void)
 
 	if (!s->committed) {
 		orders_tell(MOSIX_WORD_HOME, MOSIX_WHY_REVOKED, 0);
+		s->mask = ((const struct mosix_manifest *)arena_at(ARENA_MANIFEST))->thread.mask;
 		if (s->held.signo)
 			signals_requeue();
 		home_resume(arena_at(ARENA_MANIFEST));
@@ -136,34 +138,26 @@ static void wait_request(struct mosix_frame *frame)
 	}
 }
 
-/* Home acts for this epoch: from now on only the guest is the process. */
-static void commit(void)
-{
-	core_here->committed = 1;
-	home_drop();
-}
-
 /* The guest stands frozen and offers its image. Afterwards the program runs here, or the guest goes on. */
 static void take_home(const struct mosix_frame *request)
 {
 	struct core_state *s = core_here;
 	struct mosix_frame answer = { .type = MOSIX_WELCOME, .sequence = request->sequence };
 	uint32_t reason = s->come_home ? s->come_home_reason : (uint32_t)request->arg[0];
-	struct kernel_siginfo *info = arena_at(ARENA_PAYLOAD);
-	int32_t requeue = request->length == sizeof(*info) ? request->signo : 0;
+	struct kernel_siginfo refused;
+	int32_t requeue = request->length == sizeof(refused) ? request->signo : 0;
 	int error;
 
-	s->committed = 1;
 	s->handed = 0;
-	if (requeue > 0 && requeue <= KSIG_MAX)	/* a signal whose frame the guest could not build: the kernel here will see */
-		SYS3(__NR_rt_sigqueueinfo, s->pid, requeue, info);
+	if (requeue)
+		memcpy(&refused, arena_at(ARENA_PAYLOAD), sizeof(refused));
 	if (deputy_send(&answer, NULL) != 0)
 		guest_gone();
 	error = home_take();
 	answer.type = error ? MOSIX_STAY : MOSIX_GOT;
 	answer.arg[0] = (uint64_t)error;
-	if (error == -EPIPE || error == -ECONNRESET)
-		guest_gone();
+	if (error != 0 && error != -ENOMEM && error != -EMFILE && error != -EOPNOTSUPP)
+		guest_gone();	/* its image cannot be read to the end, so neither can the next one */
 	if (deputy_send(&answer, NULL) != 0 && error != 0)
 		guest_gone();
 	if (error != 0) {
@@ -172,6 +166,8 @@ static void take_home(const struct mosix_frame *request)
 		orders_tell(MOSIX_WORD_REFUSED, error == -ENOMEM ? MOSIX_WHY_NO_MEMORY : MOSIX_WHY_BAD_IMAGE, error);
 		return;
 	}
+	if (requeue > 0 && requeue <= KSIG_MAX)	/* a signal whose frame the guest could not build: the kernel here will see */
+		SYS3(__NR_rt_sigqueueinfo, s->pid, requeue, &refused);
 	if (s->held.signo)
 		signals_requeue();
 	orders_tell(MOSIX_WORD_HOME, reason, (int64_t)request->arg[1]);
@@ -192,6 +188,10 @@ static void accept_mask(const struct mosix_frame *request)
 	}
 	if (s->held.signo && ksigset_has(s->mask, s->held.signo))
 		signals_requeue();
+	if (s->held.signo == 0 && s->urgent.pending && !ksigset_has(s->mask, KSIG_URG)) {
+		s->urgent.pending = 0;
+		s->held = s->urgent_waits;
+	}
 }
 
 static int answer_poll(const struct mosix_frame *request)
@@ -204,7 +204,7 @@ static int answer_poll(const struct mosix_frame *request)
 	signals_poll(s->mask);
 	reply.length = deputy_put_signal(&reply, payload);
 	if (reply.flags & MOSIX_F_SIGNAL)
-		commit();
+		home_drop();
 	if (s->come_home)
 		reply.flags |= MOSIX_F_COMEHOME;
 	return deputy_send(&reply, payload);
@@ -222,6 +222,12 @@ static int answer_not_begun(const struct mosix_frame *request)
 	return deputy_send(&reply, payload);
 }
 
+/* The gate has changed its own view already, so home follows whatever crosses it. */
+static int is_disposition(const struct mosix_frame *request)
+{
+	return call_find((uint32_t)request->nr, request->arg)->special == SPECIAL_SIGACTION;
+}
+
 void deputy_main(void)
 {
 	struct core_state *s = core_here;
@@ -237,13 +243,15 @@ void deputy_main(void)
 			error = answer_poll(&frame);
 			break;
 		case MOSIX_CALL:
-			commit();
+			home_drop();
 			if (frame.flags & MOSIX_F_PLAIN) {
 				error = deputy_call_serve(&frame);
 				break;
 			}
 			accept_mask(&frame);
-			if (s->come_home || (s->held.signo && !(frame.flags & MOSIX_F_INSIDE)))
+			if (is_disposition(&frame))
+				error = deputy_call_serve(&frame);
+			else if (s->come_home || (s->held.signo && !(frame.flags & MOSIX_F_INSIDE)))
 				error = answer_not_begun(&frame);
 			else
 				error = deputy_call_serve(&frame);

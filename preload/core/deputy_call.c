@@ -63,6 +63,8 @@ static int change_disposition(const struct mosix_frame *request)
 	signals_change((int)request->arg[0], action);
 	signals_poll(core_here->mask);
 	reply.length = deputy_put_signal(&reply, arena_at(ARENA_PAYLOAD));
+	if (core_here->come_home)
+		reply.flags |= MOSIX_F_COMEHOME;
 	return deputy_send(&reply, arena_at(ARENA_PAYLOAD));
 }
 
@@ -72,14 +74,28 @@ static int change_disposition(const struct mosix_frame *request)
  */
 static int goes_along(const struct progress *p, int64_t result)
 {
-	int needs_rest = (p->timeout >= 0 && p->call->blocking != CALL_RESTART) || p->done > 0 || result > 0;
+	uint64_t nr = p->dc.nr;
+	int timed = p->timeout >= 0 && p->call->blocking != CALL_RESTART;
 
-	return !needs_rest || p->flags & MOSIX_F_RECORD;
+	if (p->flags & MOSIX_F_RECORD)
+		return 1;
+	if (nr == __NR_poll || nr == __NR_epoll_wait || nr == __NR_epoll_pwait || nr == __NR_mq_timedsend ||
+	    nr == __NR_mq_timedreceive || (nr == __NR_clock_nanosleep && p->dc.arg[1] & 1 /* TIMER_ABSTIME */))
+		timed = 0;	/* what is left is in a register, or the time-out is absolute */
+	return !timed && p->done == 0 && result <= 0;
 }
 
 static int is_partial(const struct progress *p, int64_t result)
 {
 	return result > 0 && core_here->order_hit && marshal_rest(p->call, &p->dc, (uint64_t)result) > 0;
+}
+
+/* What such a call has received when an order stops it has nowhere to go: the order waits for its end. */
+static int waits_for_all(const struct progress *p)
+{
+	const uint64_t all = 0x100;	/* MSG_WAITALL */
+
+	return (p->dc.nr == __NR_recvfrom && p->dc.arg[3] & all) || (p->dc.nr == __NR_recvmsg && p->dc.arg[2] & all);
 }
 
 static int64_t run(struct progress *p)
@@ -91,9 +107,10 @@ static int64_t run(struct progress *p)
 	if (p->flags & MOSIX_F_PLAIN)
 		return core_syscall6((long)p->dc.nr, p->dc.arg[0], p->dc.arg[1], p->dc.arg[2], p->dc.arg[3], p->dc.arg[4],
 				     p->dc.arg[5]);
-	if (s->held.signo == 0)
-		signals_mask(s->mask & ~ksigset_bit(KSIG_URG));
-	result = deputy_window(p->dc.nr, p->dc.arg, (const uint32_t *)&s->held.signo);
+	s->stop = s->held.signo != 0;
+	if (!s->stop)
+		signals_mask((s->mask & ~ksigset_bit(KSIG_URG)) | (waits_for_all(p) ? ksigset_bit(KSIG_URG) : 0));
+	result = deputy_window(p->dc.nr, p->dc.arg, &s->stop);
 	signals_mask(~0ull);
 	return result;
 }
@@ -105,7 +122,11 @@ static int64_t run_through(struct progress *p, uint16_t *ret_flags)
 
 	for (;;) {
 		int64_t result = run(p);
-		int stopped = result == -CORE_ERESTARTSYS || (result == -EINTR && !s->held.signo && s->order_hit);
+		int stopped;
+
+		if (s->order_hit)
+			p->flags |= MOSIX_F_INSIDE;	/* from here on it may have begun, and a signal interrupts it */
+		stopped = result == -CORE_ERESTARTSYS || (result == -EINTR && !s->held.signo && s->order_hit);
 
 		if (result == -CORE_ERESTARTSYS && s->held.signo) {
 			if (p->done > 0)
@@ -132,6 +153,21 @@ static int64_t run_through(struct progress *p, uint16_t *ret_flags)
 	}
 }
 
+/* The deputy's own descriptors lie together at the top; the guest's calls must not touch them. */
+static void guard_descriptors(struct deputy_call *dc)
+{
+	const struct core_state *s = core_here;
+	const int32_t own[] = { s->call_fd, s->control_fd, s->page_fd, s->maps_fd, s->orders_fd };
+
+	dc->fd_low = dc->fd_high = s->call_fd;
+	for (unsigned i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
+		if (own[i] <= 0)
+			continue;
+		dc->fd_low = own[i] < dc->fd_low ? own[i] : dc->fd_low;
+		dc->fd_high = own[i] > dc->fd_high ? own[i] : dc->fd_high;
+	}
+}
+
 int deputy_call_serve(const struct mosix_frame *request)
 {
 	struct core_state *s = core_here;
@@ -151,10 +187,7 @@ int deputy_call_serve(const struct mosix_frame *request)
 		return -EBADMSG;
 	p.dc = (struct deputy_call){ .scratch = arena_at(ARENA_SCRATCH), .capacity = ARENA_SCRATCH_SIZE,
 				     .bad = s->base + ARENA_BAD, .nr = (uint64_t)request->nr };
-	p.dc.fd_low = s->call_fd < s->page_fd ? s->call_fd : s->page_fd;
-	p.dc.fd_high = s->call_fd > s->page_fd ? s->call_fd : s->page_fd;
-	if (s->orders_fd > p.dc.fd_high)
-		p.dc.fd_high = s->orders_fd;
+	guard_descriptors(&p.dc);
 	error = deputy_unpack(p.call, request, payload, &p.dc);
 	if (error == -EBADMSG)
 		return error;

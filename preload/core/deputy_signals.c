@@ -53,10 +53,20 @@ void signals_install(void)
 			install(signo, &core_here->action[signo]);
 }
 
+/* Where the kernel has the deputy's handler. Others are left alone: setting SIG_IGN again would flush what is pending. */
+static int stood_in(int signo)
+{
+	const struct mosix_sigaction *action = &core_here->action[signo];
+
+	if (signo == KSIG_KILL || signo == KSIG_STOP || signo == KSIG_URG)
+		return 0;
+	return has_handler(action) || (action->handler == KSIG_DFL && KSIGSET_CORES & ksigset_bit(signo));
+}
+
 void signals_restore(void)
 {
 	for (int signo = 1; signo <= KSIG_MAX; signo++)
-		if (signo != KSIG_KILL && signo != KSIG_STOP && signo != KSIG_URG)
+		if (stood_in(signo))
 			SYS4(__NR_rt_sigaction, signo, &core_here->action[signo], NULL, 8);
 }
 
@@ -75,6 +85,7 @@ void signals_catch(int signo, const struct kernel_siginfo *info, struct kernel_u
 	uint64_t rip = uc->mc.regs.rip;
 
 	s->held.signo = signo;
+	s->stop = 1;
 	memcpy(s->held.info, info, sizeof(s->held.info));
 	if (rip >= (uint64_t)deputy_window_begin && rip <= (uint64_t)deputy_window_call)
 		uc->mc.regs.rip = (uint64_t)deputy_window_abort;

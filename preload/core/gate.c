@@ -25,14 +25,10 @@ static int in_library(uint64_t address)
 
 void gate_return(struct kernel_ucontext *uc, uint64_t nr)
 {
-	struct { int64_t sec, nsec; } pause = { 0, 100000000 };
-
 	uc->mc.regs.rip -= 2;
 	uc->mc.regs.rax = nr;
-	for (;;) {
-		guest_go_home(uc, MOSIX_WHY_RETURN, nr, 0, NULL);
-		SYS5(__NR_ppoll, NULL, 0, &pause, NULL, 0);	/* home has no memory for it now */
-	}
+	guest_go_home(uc, MOSIX_WHY_RETURN, nr, 0, NULL);
+	guest_pause(uc);
 }
 
 /*

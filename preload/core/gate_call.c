@@ -50,6 +50,7 @@ static void take_signal(struct kernel_ucontext *uc, const struct mosix_frame *an
 	uint64_t mask = answer->arg[2];
 
 	memcpy(info, arena_at(ARENA_PAYLOAD), sizeof(info));
+	resume_interrupt(&uc->mc.regs, core_here->inside, ksigset_bit(answer->signo));
 	core_here->inside = 0;
 	gate_signal(uc, answer->signo, info, answer->flags & MOSIX_F_TEMPMASK ? &mask : NULL);
 }

@@ -47,7 +47,7 @@ static int64_t do_mmap(const uint64_t arg[6])
 		return GATE_RETURN;
 	if (arg[2] & ~(uint64_t)(PROT_READ | PROT_WRITE | PROT_EXEC))
 		return GATE_RETURN;
-	if (arg[3] & MAP_FIXED && is_protected(arg[0], arg[1]))
+	if ((arg[3] & MAP_FIXED && is_protected(arg[0], arg[1])) || (arg[0] && arg[0] < MOSIX_LOADER_END))
 		return GATE_RETURN;
 	return SYS5(__NR_mmap, arg[0], arg[1], arg[2], arg[3], (uint64_t)-1);
 }
@@ -56,7 +56,7 @@ static int64_t do_mremap(const uint64_t arg[6])
 {
 	if (arg[1] == 0 || arg[3] & ~3ull || is_protected(arg[0], arg[1]) || had_file(arg[0], arg[1]))
 		return GATE_RETURN;
-	if (arg[3] & 2 /* MREMAP_FIXED */ && is_protected(arg[4], arg[2]))
+	if (arg[3] & 2 /* MREMAP_FIXED */ && (is_protected(arg[4], arg[2]) || arg[4] < MOSIX_LOADER_END))
 		return GATE_RETURN;
 	return SYS5(__NR_mremap, arg[0], arg[1], arg[2], arg[3], arg[4]);
 }

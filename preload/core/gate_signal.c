@@ -39,15 +39,13 @@ static int start_handler(struct kernel_ucontext *uc, int signo, const void *info
 	return 0;
 }
 
-/* Goes home for what only home's kernel can do to this program, and keeps asking while home has no room for it. */
+/* Goes home for what only home's kernel can do to this program. Without info the program's instruction repeats the fault. */
 static void must_go_home(struct kernel_ucontext *uc, int signo, const void *info)
 {
-	struct { int64_t sec, nsec; } pause = { 0, 100000000 };
-
-	for (;;) {
+	do {
 		guest_go_home(uc, MOSIX_WHY_FAULTED, (uint64_t)signo, info ? signo : 0, info);
-		SYS5(__NR_ppoll, NULL, 0, &pause, NULL, 0);
-	}
+		guest_pause(uc);
+	} while (info);
 }
 
 void gate_signal(struct kernel_ucontext *uc, int signo, const void *info, const uint64_t *temporary_mask)
@@ -70,8 +68,10 @@ void gate_fault(struct kernel_ucontext *uc, int signo, const struct kernel_sigin
 	uint16_t flags;
 
 	if (!has_handler(&s->action[signo]) || ksigset_has(s->mask, signo) ||
-	    start_handler(uc, signo, info, s->mask, &flags) != 0)
+	    start_handler(uc, signo, info, s->mask, &flags) != 0) {
 		must_go_home(uc, signo, signo == KSIG_TRAP ? info : NULL);	/* a breakpoint's PC is behind it: cannot be repeated */
+		return;
+	}
 	if (flags)
 		gate_poll(uc, flags, signo);
 }
@@ -107,16 +107,16 @@ static int64_t set_action(struct kernel_ucontext *uc, uint64_t nr, const uint64_
 {
 	struct core_state *s = core_here;
 	struct mosix_sigaction action, old;
-	struct mosix_frame request = { .type = MOSIX_CALL, .nr = (int32_t)nr, .mask = s->mask, .arg[0] = arg[0] }, answer;
+	int signo = (int)arg[0];
+	struct mosix_frame request = { .type = MOSIX_CALL, .nr = (int32_t)nr, .mask = s->mask, .arg[0] = (uint64_t)signo }, answer;
 
 	if (arg[3] != 8)
 		return -EINVAL;
 	if (arg[1] && core_copy_in(&action, arg[1], sizeof(action)) != 0)
 		return -EFAULT;
-	if ((int64_t)arg[0] < 1 || (int32_t)arg[0] > KSIG_MAX ||
-	    (arg[1] && KSIGSET_UNBLOCKABLE & ksigset_bit((int)arg[0])))
+	if (signo < 1 || signo > KSIG_MAX || (arg[1] && KSIGSET_UNBLOCKABLE & ksigset_bit(signo)))
 		return -EINVAL;
-	old = s->action[arg[0]];
+	old = s->action[signo];
 	uc->mc.regs.rax = 0;
 	if (arg[2] && core_copy_out(arg[2], &old, sizeof(old)) != 0)
 		uc->mc.regs.rax = (uint64_t)-EFAULT;
@@ -124,7 +124,7 @@ static int64_t set_action(struct kernel_ucontext *uc, uint64_t nr, const uint64_
 		return GATE_DONE;
 	action.flags &= KSA_KNOWN;
 	action.mask &= ~KSIGSET_UNBLOCKABLE;
-	s->action[arg[0]] = action;
+	s->action[signo] = action;
 	request.length = sizeof(action);
 	if (gate_exchange(&request, &action, &answer) != 0 || answer.type != MOSIX_REPLY)
 		guest_end();

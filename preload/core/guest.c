@@ -105,3 +105,11 @@ void guest_go_home(struct kernel_ucontext *uc, uint32_t reason, uint64_t detail,
 	if (capture_send(s->page_fd, &capture) != 0 || gate_hear(&answer) != 0 || answer.type == MOSIX_GOT)
 		guest_end();
 }
+
+void guest_pause(struct kernel_ucontext *uc)
+{
+	struct { int64_t sec, nsec; } pause = { 0, 100000000 };
+
+	SYS5(__NR_ppoll, NULL, 0, &pause, NULL, 0);
+	gate_poll(uc, 0, 0);
+}

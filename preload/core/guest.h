@@ -16,6 +16,9 @@ __attribute__((noreturn)) void guest_main(void *arena);
  */
 void guest_go_home(struct kernel_ucontext *uc, uint32_t reason, uint64_t detail, int signo, const void *info);
 
+/* Home has no room now: waits a moment, takes what waits there, and lets the program try its instruction again. */
+void guest_pause(struct kernel_ucontext *uc);
+
 /* The end of a guest whose home is gone, has it back or has ended. */
 __attribute__((noreturn)) void guest_end(void);
 

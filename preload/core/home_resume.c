@@ -44,6 +44,7 @@ void home_resume(const void *manifest)
 	SYS1(__NR_close, s->call_fd);
 	SYS1(__NR_close, s->control_fd);
 	SYS1(__NR_close, s->page_fd);
+	SYS1(__NR_close, s->maps_fd);
 	restore_kernel_state(s, m->thread.fs_base);
 	frame_build(m, &s->altstack, s->mask & ~ksigset_bit(KSIG_URG), &frame);	/* cannot fail: home_take() has tried it */
 	SYS3(__NR_madvise, s->base + ARENA_ORDER, MOSIX_ARENA_SIZE - ARENA_ORDER - MOSIX_PAGE, MADV_DONTNEED);

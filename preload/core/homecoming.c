@@ -6,6 +6,8 @@
 #include "frame_build.h"
 #include "homecoming.h"
 
+#define DONTNEED_LOCKED 24	/* MADV_DONTNEED_LOCKED, Linux 5.18: of memory under mlock(2) */
+
 static int is_arena(uint64_t start, uint64_t end)
 {
 	return start < core_here->base + MOSIX_ARENA_SIZE && end > core_here->base;
@@ -22,17 +24,6 @@ static int is_ours(uint64_t start, uint64_t end)
 	return is_arena(start, end) || is_library(start, end);
 }
 
-static int read_maps(struct maps_entry **map)
-{
-	int fd = maps_open("/proc/thread-self/maps"), count;
-
-	if (fd < 0)
-		return fd;
-	count = capture_maps(fd, map);
-	SYS1(__NR_close, fd);
-	return count;
-}
-
 static int is_kernels(const struct maps_entry *e)
 {
 	return e->kind == MAPS_VDSO || e->kind == MAPS_SPECIAL || e->kind == MAPS_UNKNOWN;
@@ -44,10 +35,11 @@ void home_drop(void)
 	struct maps_entry *map;
 	int count;
 
+	s->committed = 1;
 	if (s->dropped)
 		return;
-	s->dropped = 1;
-	count = read_maps(&map);
+	count = capture_maps(core_here->maps_fd, &map);
+	s->dropped = count > 0;
 	for (int i = 0; i < count; i++) {
 		uint64_t end = map[i].end;
 
@@ -55,7 +47,8 @@ void home_drop(void)
 			continue;
 		if (s->args_start > map[i].start && s->args_start < end)
 			end = s->args_start;
-		SYS3(__NR_madvise, map[i].start, end - map[i].start, MADV_DONTNEED);
+		if (SYS3(__NR_madvise, map[i].start, end - map[i].start, MADV_DONTNEED) != 0)
+			SYS3(__NR_madvise, map[i].start, end - map[i].start, DONTNEED_LOCKED);
 		if (!(map[i].prot & PROT_EXEC))
 			SYS3(__NR_mprotect, map[i].start, end - map[i].start, PROT_NONE);
 	}
@@ -65,7 +58,6 @@ static int receive_manifest(void)
 {
 	struct core_state *s = core_here;
 	struct mosix_manifest *m = arena_at(ARENA_RETURN);
-	struct kernel_rt_sigframe *unused;
 	const char *why;
 	int error = core_read_all(s->page_fd, m, sizeof(*m));
 
@@ -77,8 +69,6 @@ static int receive_manifest(void)
 	error = core_read_all(s->page_fd, m + 1, manifest_tail(m));
 	if (error != 0)
 		return error;
-	if (frame_build(m, &s->altstack, 0, &unused) != 0)
-		return -EOPNOTSUPP;
 	if (m->epoch != s->epoch || m->pid != s->pid || m->arena != s->base || manifest_check(m, manifest_tail(m), &why) != 0)
 		return -EBADMSG;
 	return 0;
@@ -140,7 +130,7 @@ static int map_anonymous(uint64_t start, uint64_t end)
 	return at == (long)start ? 0 : -ENOMEM;
 }
 
-/* Makes one of the guest's mappings exist here, empty where it is anonymous, readable and writable for what comes. */
+/* Makes one of the guest's mappings exist here, empty where it is anonymous. */
 static int place_mapping(const struct maps_entry *map, int count, const struct mosix_mapping *guest)
 {
 	uint64_t at = guest->start;
@@ -167,21 +157,32 @@ static int place_mapping(const struct maps_entry *map, int count, const struct m
 			at = end;		/* the kernel grows the stack when its pages arrive */
 			continue;
 		}
-		if (!file && (!here || here->inode != 0 || here->shared)) {
-			if (map_anonymous(at, end) != 0)
-				return -ENOMEM;
-		} else if (!(guest->flags & MOSIX_MAP_SHARED) && (here->prot & 3) != (PROT_READ | PROT_WRITE)) {
-			long error = SYS3(__NR_mprotect, at, end - at, PROT_READ | PROT_WRITE);
-
-			if (error != 0 && error != -EPERM)	/* -EPERM: sealed (mseal(2)), so the guest could not change it */
-				return -ENOMEM;
-		}
+		if (!file && (!here || here->inode != 0 || here->shared) && map_anonymous(at, end) != 0)
+			return -ENOMEM;
 		at = end;
 	}
 	return 0;
 }
 
-static int receive_runs(const struct mosix_manifest *m)
+/* Reads what nobody can place any more, so that the channel stands before the next image. */
+static int skip(uint64_t size)
+{
+	while (size > 0) {
+		uint64_t piece = size < ARENA_SCRATCH_SIZE ? size : ARENA_SCRATCH_SIZE;
+		int error = core_read_all(core_here->page_fd, arena_at(ARENA_SCRATCH), piece);
+
+		if (error != 0)
+			return error;
+		size -= piece;
+	}
+	return 0;
+}
+
+/*
+ * Takes all runs of the image. failed: an earlier error; then they are read and thrown away. Memory is opened only where pages
+ * come: opening whole reservations would be charged against overcommit.
+ */
+static int receive_runs(const struct mosix_manifest *m, int failed)
 {
 	const struct mosix_mapping *guest = manifest_mappings(m);
 	uint32_t j = 0;
@@ -189,23 +190,28 @@ static int receive_runs(const struct mosix_manifest *m)
 
 	for (;;) {
 		struct mosix_run run;
+		uint64_t size;
 		int error = core_read_all(core_here->page_fd, &run, sizeof(run));
 
 		if (error != 0)
 			return error;
 		if (run.pages == 0)
-			return 0;
+			return failed;
+		size = run.pages * MOSIX_PAGE;
 		if (run.start < past || run.start % MOSIX_PAGE || run.pages > MOSIX_TASK_SIZE / MOSIX_PAGE)
 			return -EBADMSG;
 		while (j < m->mappings && guest[j].end <= run.start)
 			j++;
-		if (j == m->mappings || run.start < guest[j].start || run.start + run.pages * MOSIX_PAGE > guest[j].end ||
+		if (j == m->mappings || run.start < guest[j].start || run.start + size > guest[j].end ||
 		    guest[j].flags & MOSIX_MAP_SHARED)
 			return -EBADMSG;
-		error = core_read_all(core_here->page_fd, (void *)run.start, run.pages * MOSIX_PAGE);
+		if (!failed && !(guest[j].flags & MOSIX_MAP_STACK) && !is_library(guest[j].start, guest[j].end) &&
+		    SYS3(__NR_mprotect, run.start, size, PROT_READ | PROT_WRITE) != 0)
+			failed = -ENOMEM;
+		error = failed ? skip(size) : core_read_all(core_here->page_fd, (void *)run.start, size);
 		if (error != 0)
 			return error;
-		past = run.start + run.pages * MOSIX_PAGE;
+		past = run.start + size;
 	}
 }
 
@@ -214,8 +220,9 @@ static void protect(const struct mosix_manifest *m)
 	const struct mosix_mapping *guest = manifest_mappings(m);
 
 	for (uint32_t i = 0; i < m->mappings; i++)
-		if (guest[i].prot != (PROT_READ | PROT_WRITE) && !(guest[i].flags & MOSIX_MAP_SHARED) &&
-		    !is_library(guest[i].start, guest[i].end))
+		if (guest[i].flags & MOSIX_MAP_STACK)	/* from its end down to wherever it reaches by now */
+			SYS3(__NR_mprotect, guest[i].end - MOSIX_PAGE, MOSIX_PAGE, guest[i].prot | PROT_GROWSDOWN);
+		else if (!(guest[i].flags & MOSIX_MAP_SHARED) && !is_library(guest[i].start, guest[i].end))
 			SYS3(__NR_mprotect, guest[i].start, guest[i].end - guest[i].start, guest[i].prot);
 }
 
@@ -241,9 +248,18 @@ static void take_state(const struct mosix_manifest *m)
 	s->away_system += m->cpu_system_ns;
 }
 
+/* The main stack stands here with the reach it had; its closed part is opened before pages come. */
+static void open_stack(const struct maps_entry *map, int count)
+{
+	for (int i = 0; i < count; i++)
+		if (map[i].end <= core_here->stack_end && map[i].start >= core_here->stack_low)
+			SYS3(__NR_mprotect, map[i].start, map[i].end - map[i].start, PROT_READ | PROT_WRITE);
+}
+
 int home_take(void)
 {
 	const struct mosix_manifest *m = arena_at(ARENA_RETURN);
+	struct kernel_rt_sigframe *unused;
 	struct maps_entry *map;
 	int count, error = receive_manifest();
 
@@ -251,16 +267,22 @@ int home_take(void)
 		return error;
 	home_drop();
 	core_here->dropped = 0;		/* from here on pages arrive; a failure drops them again */
-	if ((uint64_t)SYS1(__NR_brk, m->brk) != m->brk)
-		return -ENOMEM;
-	count = read_maps(&map);
+	if (frame_build(m, &core_here->altstack, 0, &unused) != 0)
+		error = -EOPNOTSUPP;
+	if (error == 0 && (uint64_t)SYS1(__NR_brk, m->brk) != m->brk)
+		error = -ENOMEM;
+	count = capture_maps(core_here->maps_fd, &map);
 	if (count <= 0)
-		return count ? count : -EIO;
-	error = remove_gone(map, count, m);
+		error = -ENOMEM;
+	if (error == 0)
+		error = remove_gone(map, count, m);
 	for (uint32_t i = 0; i < m->mappings && error == 0; i++)
 		error = place_mapping(map, count, manifest_mappings(m) + i);
+	if (error == -EBADMSG)
+		return error;
 	if (error == 0)
-		error = receive_runs(m);
+		open_stack(map, count);
+	error = receive_runs(m, error);
 	if (error != 0)
 		return error;
 	protect(m);

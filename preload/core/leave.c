@@ -11,6 +11,7 @@
 #include "entry.h"
 #include "homecoming.h"
 #include "leave.h"
+#include "maps.h"
 #include "orders.h"
 #include "resume.h"
 
@@ -28,12 +29,12 @@ static void dispatch_urgent(int signo, struct kernel_siginfo *info, struct kerne
 	struct mosix_sigaction action = urgent->action;
 	uint64_t mask;
 
-	if (action.handler == KSIG_DFL || action.handler == KSIG_IGN)
-		return;
-	if (urgent->blocked) {
-		urgent->pending = 1;
+	if (action.handler == KSIG_DFL || action.handler == KSIG_IGN || urgent->blocked) {
+		urgent->pending = urgent->blocked && action.handler != KSIG_IGN;
+		resume_rewind(uc);	/* natively the call would not have noticed */
 		return;
 	}
+	core_here->action[KSIG_URG] = action;
 	if (action.flags & KSA_RESETHAND)
 		urgent->action = (struct mosix_sigaction){ 0 };
 	if (!(action.flags & KSA_RESTART))
@@ -108,6 +109,7 @@ static void close_channels(void)
 	SYS1(__NR_close, core_here->call_fd);
 	SYS1(__NR_close, core_here->control_fd);
 	SYS1(__NR_close, core_here->page_fd);
+	SYS1(__NR_close, core_here->maps_fd);
 }
 
 static void leave(struct kernel_ucontext *uc, int orders, const struct mosix_order *order, const int fds[3])
@@ -120,21 +122,18 @@ static void leave(struct kernel_ucontext *uc, int orders, const struct mosix_ord
 	s->call_fd = orders_hide(fds[MOSIX_CHANNEL_CALL]);
 	s->control_fd = orders_hide(fds[MOSIX_CHANNEL_CONTROL]);
 	s->page_fd = orders_hide(fds[MOSIX_CHANNEL_PAGE]);
-	s->inside = resume_rewind(uc);
+	s->maps_fd = maps_open("/proc/thread-self/maps");
+	if (s->maps_fd >= 0)
+		s->maps_fd = orders_hide(s->maps_fd);
 	word.reason = go(uc, order, &word.detail);
 	word.pages = s->moved_pages;
 	word.bytes = s->moved_bytes;
 	word.freeze_ns = word.total_ns = core_clock(1) - begun;
 	if (word.reason != 0) {
-		uint64_t pending = 0;
-
 		close_channels();
 		word.kind = MOSIX_WORD_REFUSED;
 		orders_say(orders, &word);
 		SYS1(__NR_close, orders);
-		SYS2(__NR_rt_sigpending, &pending, 8);
-		resume_interrupt(&uc->mc.regs, s->inside, pending & ~uc->sigmask);
-		s->inside = 0;
 		return;
 	}
 	s->place = PLACE_AWAY;
@@ -152,8 +151,12 @@ static void hear_orders(void *argument)
 	struct kernel_ucontext *uc = argument;
 	struct mosix_word word = { .kind = MOSIX_WORD_HERE };
 	struct mosix_order *order = arena_at(ARENA_ORDER);
-	int fds[3], fd = orders_connect();
+	int fds[3], fd;
 
+	/* While other threads run, no descriptor may be taken that their open() would have got: no answer says it. */
+	if (capture_alone() != 0)
+		return;
+	fd = orders_connect();
 	if (fd < 0)
 		return;
 	if (orders_say(fd, &word) != 0 || orders_hear(fd, order, ARENA_MANIFEST - ARENA_ORDER, fds) != 0) {
@@ -175,20 +178,26 @@ static void hear_orders(void *argument)
 void leave_handler(int signo, struct kernel_siginfo *info, struct kernel_ucontext *uc)
 {
 	struct core_state *s = core_here;
+	uint64_t pending = 0;
 
 	core_clear_alignment_check();
 	if (s->place == PLACE_AWAY) {
 		if (is_migration_signal(info)) {
 			uint64_t rip = uc->mc.regs.rip;
 
-			s->order_pending = s->order_hit = 1;
+			s->order_pending = s->order_hit = s->stop = 1;
 			if (rip >= (uint64_t)deputy_window_begin && rip <= (uint64_t)deputy_window_call)
 				uc->mc.regs.rip = (uint64_t)deputy_window_abort;
 		} else if (s->urgent.action.handler != KSIG_DFL && s->urgent.action.handler != KSIG_IGN) {
-			if (ksigset_has(s->mask, KSIG_URG) || s->held.signo)
+			if (ksigset_has(s->mask, KSIG_URG) || s->held.signo) {
 				s->urgent.pending = 1;
-			else
+				s->urgent_waits.signo = signo;
+				memcpy(s->urgent_waits.info, info, sizeof(s->urgent_waits.info));
+			} else {
 				signals_catch(signo, info, uc);
+			}
+		} else {
+			s->order_hit = 1;	/* ignored by the program: the call it fell into goes on */
 		}
 		return;
 	}
@@ -197,8 +206,14 @@ void leave_handler(int signo, struct kernel_siginfo *info, struct kernel_ucontex
 		return;
 	}
 	SYS3(__NR_mprotect, s->base + ARENA_STACK, MOSIX_ARENA_SIZE - ARENA_STACK - MOSIX_PAGE, PROT_READ | PROT_WRITE);
-	s->pid = (uint32_t)SYS0(__NR_getpid);
+	for (int i = 1; i <= KSIG_MAX; i++)
+		SYS4(__NR_rt_sigaction, i, NULL, &s->action[i], 8);
+	s->action[KSIG_URG] = s->urgent.action;
+	s->inside = resume_rewind(uc);
 	s->place = PLACE_LEAVING;
 	core_call_on(arena_at(ARENA_STACK + ARENA_STACK_SIZE), hear_orders, uc);
 	s->place = PLACE_HOME;
+	SYS2(__NR_rt_sigpending, &pending, 8);
+	resume_interrupt(&uc->mc.regs, s->inside, pending & ~uc->sigmask);
+	s->inside = 0;
 }

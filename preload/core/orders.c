@@ -12,6 +12,7 @@ enum { CORE_AF_UNIX = 1, CORE_SEQPACKET = 5, CORE_CLOEXEC = 02000000, CORE_SOL_S
 
 #define ORDERS_SECONDS 10
 #define RLIMIT_NOFILE  7
+#define HIGHEST        65536	/* the kernel allocates a table up to the highest number */
 #define HIDDEN         8	/* how far above its own limit the program's table is stretched for a moment */
 
 struct core_msghdr {
@@ -93,18 +94,20 @@ int orders_hear(int fd, struct mosix_order *order, uint64_t capacity, int ret_fd
 int orders_hide(int fd)
 {
 	struct mosix_rlimit old, raised;
+	uint64_t base;
 	long high = -EMFILE;
 
 	SYS4(__NR_prlimit64, 0, RLIMIT_NOFILE, NULL, &old);
+	base = old.soft < HIGHEST ? old.soft : HIGHEST;
 	raised = old;
 	raised.soft = old.hard - old.soft > HIDDEN ? old.soft + HIDDEN : old.hard;
-	if (raised.soft > old.soft) {
+	if (base == old.soft && raised.soft > old.soft) {
 		SYS4(__NR_prlimit64, 0, RLIMIT_NOFILE, &raised, NULL);
-		high = SYS3(__NR_fcntl, fd, F_DUPFD_CLOEXEC, old.soft);
+		high = SYS3(__NR_fcntl, fd, F_DUPFD_CLOEXEC, base);
 		SYS4(__NR_prlimit64, 0, RLIMIT_NOFILE, &old, NULL);
 	}
 	if (high < 0)
-		high = SYS3(__NR_fcntl, fd, F_DUPFD_CLOEXEC, old.soft - HIDDEN);
+		high = SYS3(__NR_fcntl, fd, F_DUPFD_CLOEXEC, base == old.soft ? base - HIDDEN : base);
 	SYS1(__NR_close, fd);
 	SYS3(__NR_fcntl, high, F_SETFL, O_RDWR);	/* homed connects without blocking; the deputy waits */
 	return (int)high;

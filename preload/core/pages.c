@@ -9,7 +9,8 @@ struct pm_scan {
 };
 struct pm_region { uint64_t start, end, categories; };
 #define PAGEMAP_SCAN 0xc0606610u	/* _IOWR('f', 16, struct pm_scan) */
-enum { PAGE_IS_FILE = 1 << 2, PAGE_IS_PRESENT = 1 << 3, PAGE_IS_SWAPPED = 1 << 4, PAGE_IS_PFNZERO = 1 << 5 };
+enum { PAGE_IS_FILE = 1 << 2, PAGE_IS_PRESENT = 1 << 3, PAGE_IS_SWAPPED = 1 << 4, PAGE_IS_PFNZERO = 1 << 5,
+       PAGE_IS_GUARD = 1 << 8 /* 6.15 */ };
 
 #define PM_PRESENT (1ull << 63)
 #define PM_SWAP    (1ull << 62)
@@ -25,8 +26,13 @@ static int add(struct page_runs *runs, uint64_t start, uint64_t end)
 		last->pages += (end - start) / MOSIX_PAGE;
 		return 0;
 	}
-	if (runs->count == runs->most)
-		return -E2BIG;
+	if (runs->count == runs->most) {	/* full: what lies between is empty, or as in the file, on both sides */
+		if (runs->count == runs->floor)
+			return -E2BIG;
+		runs->pages += (start - last->start) / MOSIX_PAGE - last->pages;
+		last->pages = (end - last->start) / MOSIX_PAGE;
+		return 0;
+	}
 	runs->run[runs->count++] = (struct mosix_run){ start, (end - start) / MOSIX_PAGE };
 	return 0;
 }
@@ -39,14 +45,18 @@ static int find_by_scan(int pagemap, uint64_t start, uint64_t end, struct page_r
 		struct pm_scan scan = {
 			.size = sizeof(scan), .start = start, .end = end, .vec = (uint64_t)region, .vec_len = 64,
 			.category_inverted = PAGE_IS_FILE | PAGE_IS_PFNZERO, .category_mask = PAGE_IS_FILE | PAGE_IS_PFNZERO,
-			.category_anyof_mask = PAGE_IS_PRESENT | PAGE_IS_SWAPPED,
+			.category_anyof_mask = PAGE_IS_PRESENT | PAGE_IS_SWAPPED, .return_mask = PAGE_IS_GUARD,
 		};
 		long n = SYS3(__NR_ioctl, pagemap, PAGEMAP_SCAN, &scan);
 
+		if (n == -EINVAL) {	/* it knows no guards, then there are none */
+			scan.return_mask = 0;
+			n = SYS3(__NR_ioctl, pagemap, PAGEMAP_SCAN, &scan);
+		}
 		if (n < 0)
 			return (int)n;
 		for (long i = 0; i < n; i++) {
-			int error = add(runs, region[i].start, region[i].end);
+			int error = region[i].categories & PAGE_IS_GUARD ? -EPERM : add(runs, region[i].start, region[i].end);
 
 			if (error != 0)
 				return error;

@@ -95,6 +95,10 @@ static void take_count(struct mosix_registers *regs, struct mosix_record *record
 		if (core_copy_in(message, regs->rsi + 16, 16) == 0) {
 			advance_iov(&message[0], &message[1], done);
 			core_copy_out(regs->rsi + 16, message, 16);
+			if (record->nr == __NR_sendmsg) {	/* descriptors and credentials went with the first bytes */
+				message[0] = message[1] = 0;
+				core_copy_out(regs->rsi + 32, message, 16);
+			}
 		}
 		break;
 	case MOSIX_REST_SPLICE:
@@ -170,11 +174,26 @@ int resume_recorded(const struct mosix_registers *regs, uint64_t nr)
 	return find_record(regs, &record) && (uint64_t)record.nr == nr;
 }
 
+/* Calls whose time-out is a register need no record. */
+static int registers_left(struct mosix_registers *regs, int64_t left_ns)
+{
+	uint64_t ms = ((uint64_t)left_ns + 999999) / 1000000;
+
+	switch (regs->rax) {
+	case __NR_poll:        regs->rdx = ms; return 1;
+	case __NR_epoll_wait:
+	case __NR_epoll_pwait: regs->r10 = ms; return 1;
+	default:               return 0;
+	}
+}
+
 int resume_rest(struct mosix_registers *regs, int64_t left_ns, uint64_t done)
 {
 	struct mosix_record record;
 
 	if (left_ns < 0 && done == 0)
+		return 0;
+	if (!find_record(regs, &record) && done == 0 && registers_left(regs, left_ns))
 		return 0;
 	if (!find_record(regs, &record) || (done > 0 && record.done + done >= record.asked))
 		return -EINVAL;

@@ -31,6 +31,7 @@ int core_start(const struct core_config *config)
 	s->config = *config;
 	s->place = PLACE_HOME;
 	core_here = s;
+	s->pid = (uint32_t)SYS0(__NR_getpid);
 	error = SYS4(__NR_rt_sigaction, KSIG_URG, &action, &old, 8);
 	s->urgent.action = old;
 	return (int)error;
@@ -41,10 +42,12 @@ void core_forked(uint64_t secret)
 	struct core_state *s = core_here;
 
 	s->config.secret = secret;
+	s->pid = (uint32_t)SYS0(__NR_getpid);
 	s->place = PLACE_HOME;
 	s->away_user = s->away_system = 0;
 }
 
+int core_is_guest(void) { return core_here->place == PLACE_GUEST; }
 uint64_t core_arena(void) { return core_here->base; }
 struct core_urgent *core_urgent(void) { return &core_here->urgent; }
 

@@ -73,8 +73,8 @@ suite_within() { # MILLISECONDS COMMAND...: until COMMAND succeeds
 	done
 }
 
-cluster_pids() { # pids of the daemons of the current cluster
-	cat "$MOSIX_RUNTIME_DIR"/*.pid 2>/dev/null
+cluster_pids() { # pids of the daemons of the current cluster; a pid file has "pid start-time"
+	awk '{ print $1 }' "$MOSIX_RUNTIME_DIR"/*.pid 2>/dev/null
 }
 
 cluster_up() { # DIRECTORY NODES [CHURN_MS]: starts one there and makes it the current one
@@ -202,7 +202,7 @@ suite_verdict() {
 	exit
 }
 
-# Where a registered process runs ("n1", "n2", ...), "" if it is not known.
+# Where a registered process runs ("home", "n2", ...), "" if it is not known.
 where_is() { # PID
 	timeout 10 mosctl --json why "$1" 2> /dev/null | sed -n 's/.*"where": *"\([^"]*\)".*/\1/p' | head -1
 }
