@@ -56,6 +56,7 @@ enum mosix_frame_flag {
 	MOSIX_F_TEMPMASK = 1 << 6,	/* REPLY with SIGNAL: arg[2] is the mask in force (sigsuspend, ppoll…); the frame saves the old one */
 	MOSIX_F_INSIDE   = 1 << 7,	/* CALL: the program was moved while inside this call; a pending signal interrupts it */
 	MOSIX_F_PLAIN    = 1 << 9,	/* CALL: answer with the result only; signals and orders wait for the next request */
+	MOSIX_F_STARTED  = 1 << 10,	/* CALL: bytes of it are done already, so any handled signal ends it */
 	MOSIX_F_RECORD   = 1 << 8,	/* CALL: a wrapper's record is live, so a rest (time, count) can be carried over */
 };
 

@@ -98,13 +98,28 @@ static int waits_for_all(const struct progress *p)
 	return (p->dc.nr == __NR_recvfrom && p->dc.arg[3] & all) || (p->dc.nr == __NR_recvmsg && p->dc.arg[2] & all);
 }
 
+/*
+ * A call that neither waits nor sends a signal that would have to arrive before it returns is made with signals closed; what
+ * comes meanwhile arrives as it would have right behind it.
+ */
+static int is_quiet(const struct progress *p)
+{
+	switch (p->dc.nr) {
+	case __NR_kill: case __NR_tkill: case __NR_tgkill: case __NR_rt_sigqueueinfo: case __NR_rt_tgsigqueueinfo:
+	case __NR_pidfd_send_signal: case __NR_ioctl: case __NR_setitimer: case __NR_timer_settime: case __NR_rt_sigpending:
+		return 0;
+	default:
+		return p->call->blocking == CALL_NEVER && core_here->held.signo == 0;
+	}
+}
+
 static int64_t run(struct progress *p)
 {
 	struct core_state *s = core_here;
 	int64_t result;
 
 	s->order_hit = 0;
-	if (p->flags & MOSIX_F_PLAIN)
+	if (p->flags & MOSIX_F_PLAIN || is_quiet(p))
 		return core_syscall6((long)p->dc.nr, p->dc.arg[0], p->dc.arg[1], p->dc.arg[2], p->dc.arg[3], p->dc.arg[4],
 				     p->dc.arg[5]);
 	s->stop = s->held.signo != 0;
@@ -131,7 +146,7 @@ static int64_t run_through(struct progress *p, uint16_t *ret_flags)
 		if (result == -CORE_ERESTARTSYS && s->held.signo) {
 			if (p->done > 0)
 				return (int64_t)p->done;
-			if (interrupts(p))
+			if (interrupts(p) || p->flags & MOSIX_F_STARTED)
 				return -EINTR;
 			*ret_flags |= MOSIX_F_RESTART;
 			return 0;
@@ -191,9 +206,9 @@ int deputy_call_serve(const struct mosix_frame *request)
 	error = deputy_unpack(p.call, request, payload, &p.dc);
 	if (error == -EBADMSG)
 		return error;
-	if (error == 0 && deputy_timeout(p.call, &p.dc, &p.timeout) != 0)
+	if (error == 0 && (p.call->blocking == CALL_NEVER || deputy_timeout(p.call, &p.dc, &p.timeout) != 0))
 		p.timeout = -1;
-	p.begun = CLOCK_MONOTONIC_NOW;
+	p.begun = p.timeout >= 0 ? CLOCK_MONOTONIC_NOW : 0;
 	result = error ? error : run_through(&p, &reply.flags);
 	if (p.done > 0 && reply.flags & MOSIX_F_RESTART) {
 		reply.flags |= MOSIX_F_PARTIAL;

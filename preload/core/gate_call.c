@@ -90,8 +90,8 @@ void gate_forward(struct kernel_ucontext *uc, const struct call *call, uint64_t 
 	}
 	if (s->inside == nr + 1)
 		request.flags |= MOSIX_F_INSIDE;
-	if (call->blocking != CALL_NEVER && resume_recorded(regs, nr))
-		request.flags |= MOSIX_F_RECORD;
+	if (call->blocking != CALL_NEVER)
+		request.flags |= resume_recorded(regs, nr);
 	if (gate_in_vdso(regs->rip))
 		request.flags = MOSIX_F_PLAIN;
 	if (gate_exchange(&request, payload, &answer) != 0 || answer.type != MOSIX_REPLY)

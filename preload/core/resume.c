@@ -2,6 +2,7 @@
 #include <asm/stat.h>
 #include <linux/stat.h>
 #include <mosix/call.h>
+#include <mosix/wire.h>
 #include "arena.h"
 #include "core.h"
 #include "resume.h"
@@ -167,11 +168,13 @@ uint32_t resume_rewind(struct kernel_ucontext *uc)
 	return (uint32_t)record.nr + 1;
 }
 
-int resume_recorded(const struct mosix_registers *regs, uint64_t nr)
+uint16_t resume_recorded(const struct mosix_registers *regs, uint64_t nr)
 {
 	struct mosix_record record;
 
-	return find_record(regs, &record) && (uint64_t)record.nr == nr;
+	if (!find_record(regs, &record) || (uint64_t)record.nr != nr)
+		return 0;
+	return MOSIX_F_RECORD | (record.done > 0 ? MOSIX_F_STARTED : 0);
 }
 
 /* Calls whose time-out is a register need no record. */

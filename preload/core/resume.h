@@ -23,8 +23,11 @@ uint32_t resume_rewind(struct kernel_ucontext *uc);
  */
 int resume_rest(struct mosix_registers *regs, int64_t left_ns, uint64_t done);
 
-/* Whether a live record describes the call in regs, whose instruction has been executed or is about to be. */
-int resume_recorded(const struct mosix_registers *regs, uint64_t nr);
+/*
+ * What a live record says of the call in regs, whose instruction has been executed: MOSIX_F_RECORD if there is one,
+ * MOSIX_F_STARTED if some of its bytes were done before a move; else 0.
+ */
+uint16_t resume_recorded(const struct mosix_registers *regs, uint64_t nr);
 
 /*
  * If the thread is inside a call (inside = number + 1) and one of the pending, unblocked signals would have interrupted it,

@@ -18,6 +18,7 @@ __attribute__((target("avx2,fma"), optimize("O3"))) static void eliminate(double
 int main(void)
 {
 	uint64_t seed = 42;
+	setvbuf(stdout, NULL, _IOLBF, 0);
 	for (int round = 0; round < 200; round++) {
 		for (int i = 0; i < N; i++) {
 			for (int j = 0; j < N; j++) {

@@ -74,6 +74,13 @@ static void look(const char *marker, int port, int round)
 		say("kill of process 1", first);
 		say("kill of nobody", nobody);
 	}
+	char directory[256] = "";
+	n = RAW(SYS_getcwd, directory, sizeof directory);
+	check(n > 0 && access(directory, F_OK) == 0 && stat(directory, &by_library) == 0 && stat(".", &by_call) == 0 && by_library.st_ino == by_call.st_ino,
+	      "round %d: directory", round);
+	/* What follows runs at home even if it was made elsewhere: seldom, so that most rounds are spent away. */
+	if (round % 10 != 0)
+		return;
 	long rejected = RAW(SYS_mount, "none", ".", "no-such-filesystem", 0, "");
 	long bare = RAW(SYS_umount2, "no-such-place", 0);
 	if (print) {
@@ -86,10 +93,6 @@ static void look(const char *marker, int port, int round)
 		say("ptrace of nobody", trace);
 		say("process_vm_readv of nobody", reading);
 	}
-	char directory[256] = "";
-	n = RAW(SYS_getcwd, directory, sizeof directory);
-	check(n > 0 && access(directory, F_OK) == 0 && stat(directory, &by_library) == 0 && stat(".", &by_call) == 0 && by_library.st_ino == by_call.st_ino,
-	      "round %d: directory", round);
 	if (print) {
 		say("no such call", RAW(1000));
 		say("chroot to nowhere", RAW(SYS_chroot, "no-such-place"));

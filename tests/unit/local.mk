@@ -141,6 +141,7 @@ tests_unit_test_wrap_CFLAGS = $(MOSIX_STD)
 tests_unit_test_wrap_SOURCES = \
 	tests/unit/test_wrap.c \
 	tests/unit/test_wrap_record.c \
+	tests/unit/test_wrap_moves.c \
 	tests/unit/test_wrap_same.c \
 	tests/unit/test_wrap.h \
 	preload/cancel.c \
@@ -149,17 +150,28 @@ tests_unit_test_wrap_SOURCES = \
 	preload/reals.c \
 	preload/record.c \
 	preload/start.c \
+	preload/syscall.c \
+	preload/syscall_bytes.c \
+	preload/syscall_entry.S \
+	preload/syscall_signals.c \
 	preload/urgent.c \
+	preload/urgent_mask.c \
+	preload/urgent_mask.c \
 	preload/vdso.c \
 	preload/wrap_action.c \
+	preload/wrap_altstack.c \
+	preload/wrap_altstack.c \
 	preload/wrap_bytes.c \
 	preload/wrap_clock.c \
+	preload/wrap_inner.c \
+	preload/wrap_inner.c \
 	preload/wrap_ipc.c \
 	preload/wrap_mask.c \
 	preload/wrap_poll.c \
 	preload/wrap_sleep.c \
 	preload/wrap_socket.c \
-	preload/wrap_wait.c
+	preload/wrap_wait.c \
+	preload/syscall_entry.S
 tests_unit_test_wrap_LDFLAGS = 
 tests_unit_test_wrap_LDADD = $(UNIT_LIBS)
 
