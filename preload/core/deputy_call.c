@@ -168,6 +168,38 @@ static int64_t run_through(struct progress *p, uint16_t *ret_flags)
 	}
 }
 
+/*
+ * Files below the process's own /proc tell of the deputy, not of the program (and its mem is the deputy): they are opened,
+ * and read, at home. A process that has such a file open does not leave. Whatever the path was: the result is looked at.
+ */
+static int is_own_proc(int64_t fd)
+{
+	const uint64_t proc_super_magic = 0x9fa0;	/* linux/magic.h */
+	uint64_t statfs[15], pid = 0;
+	char link[40] = "/proc/self/fd/", target[64];
+	char digits[12];
+	int n = 0, at = 14;
+	const char *p = target + 6;
+	long length;
+
+	if (SYS2(__NR_fstatfs, fd, statfs) != 0 || statfs[0] != proc_super_magic)
+		return 0;
+	do
+		digits[n++] = (char)('0' + fd % 10);
+	while ((fd /= 10) > 0);
+	while (n > 0)
+		link[at++] = digits[--n];
+	length = SYS3(__NR_readlink, link, target, sizeof(target) - 1);
+	if (length < 0)
+		return 1;
+	target[length] = '\0';
+	if (!core_starts(target, "/proc/"))
+		return 1;	/* mounted elsewhere: which process it tells of cannot be seen */
+	for (; *p >= '0' && *p <= '9'; p++)
+		pid = pid * 10 + (uint64_t)(*p - '0');
+	return pid == core_here->pid;
+}
+
 /* The deputy's own descriptors lie together at the top; the guest's calls must not touch them. */
 static void guard_descriptors(struct deputy_call *dc)
 {
@@ -210,6 +242,13 @@ int deputy_call_serve(const struct mosix_frame *request)
 		p.timeout = -1;
 	p.begun = p.timeout >= 0 ? CLOCK_MONOTONIC_NOW : 0;
 	result = error ? error : run_through(&p, &reply.flags);
+	if (p.call->special == SPECIAL_OPEN && result >= 0 && !(reply.flags & MOSIX_F_RESTART) && is_own_proc(result)) {
+		SYS1(__NR_close, result);
+		reply.flags |= MOSIX_F_RESTART;
+		result = 0;
+		s->come_home = 1;
+		s->come_home_reason = MOSIX_WHY_RETURN;
+	}
 	if (p.done > 0 && reply.flags & MOSIX_F_RESTART) {
 		reply.flags |= MOSIX_F_PARTIAL;
 		reply.arg[1] = p.done;

@@ -31,27 +31,6 @@ void gate_return(struct kernel_ucontext *uc, uint64_t nr)
 	guest_pause(uc);
 }
 
-/*
- * Files below a process's own /proc tell of the deputy, not of the program: they are opened, and read, at home.
- * (A process with such a file open does not leave.)
- */
-static int opens_own_proc(uint64_t nr, const uint64_t arg[6])
-{
-	char path[64];
-	long length = core_string_in(path, nr == __NR_open || nr == __NR_creat ? arg[0] : arg[1], sizeof(path));
-	uint64_t pid = 0;
-	const char *at = path + 6;
-
-	path[sizeof(path) - 1] = '\0';
-	if (length == -EFAULT || !core_starts(path, "/proc/"))
-		return 0;
-	if (core_starts(at, "self") || core_starts(at, "thread-self"))
-		return 1;
-	for (; *at >= '0' && *at <= '9'; at++)
-		pid = pid * 10 + (uint64_t)(*at - '0');
-	return pid == core_here->pid;
-}
-
 int gate_in_vdso(uint64_t address)
 {
 	uint64_t at = address - core_here->base;
@@ -79,8 +58,6 @@ static void trapped_call(struct kernel_ucontext *uc)
 		result = gate_signal_call(uc, call, nr, arg);
 	if (result == GATE_FORWARD && call->where != CALL_HOME)
 		result = gate_local(uc, call, nr, arg);
-	else if (call->special == SPECIAL_OPEN && opens_own_proc(nr, arg))
-		result = GATE_RETURN;
 	if (result == GATE_DONE)
 		return;
 	if (result == GATE_RETURN) {
