@@ -152,6 +152,8 @@ void frame_buffer_free(struct frame_buffer *b)
 
 int frame_push(struct frame_buffer *b, const void *data, size_t size)
 {
+	if (!size)
+		return 0;	/* libuv says so when there was nothing to read; there may be no buffer yet */
 	if (b->taken) {
 		memmove(b->data, b->data + b->taken, b->fill - b->taken);
 		b->fill -= b->taken;

@@ -63,7 +63,7 @@ void log_write(enum log_level level, const char *format, ...)
 	char line[LINE_MAX_BYTES];
 	struct timespec now;
 	struct tm day;
-	size_t length;
+	size_t length, begin;
 	va_list ap;
 	int n;
 
@@ -75,12 +75,17 @@ void log_write(enum log_level level, const char *format, ...)
 	n = snprintf(line + length, sizeof(line) - length, ".%03ld %s[%d] %s: ", now.tv_nsec / 1000000, log_name, getpid(),
 		     level_name[level]);
 	length += n > 0 ? (size_t)n : 0;
+	begin = length;
 	va_start(ap, format);
 	n = vsnprintf(line + length, sizeof(line) - length, format, ap);
 	va_end(ap);
 	length += n > 0 ? (size_t)n : 0;
 	if (length > sizeof(line) - 1)
 		length = sizeof(line) - 1;
+	/* Names and texts of other machines are in here: they begin no lines of their own and speak to no terminal. */
+	for (; begin < length; begin++)
+		if ((unsigned char)line[begin] < ' ' || line[begin] == 0x7f)
+			line[begin] = '?';
 	line[length++] = '\n';
 	if (write(log_fd, line, length) < 0)
 		return;		/* a log that cannot be written has nowhere to say so */

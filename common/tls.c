@@ -140,10 +140,15 @@ int tls_handshake(struct tls *tls)
 		return gnutls_auth_get_type(tls->session) == GNUTLS_CRD_PSK ? 0 : -EACCES;
 	if (!gnutls_error_is_fatal(r))
 		return translate(tls, GNUTLS_E_AGAIN);
-	gnutls_alert_send_appropriate(tls->session, r);
+	bool wrong_key = means_wrong_key(tls, r);
+
+	/* A client may say what it thinks of us. A server answers only another daemon, which is to learn that its key is another
+	   one: whoever sends garbage is a stranger and gets nothing. */
+	if (tls->client || wrong_key)
+		gnutls_alert_send_appropriate(tls->session, r);
 	int translated = translate(tls, r);
 
-	return means_wrong_key(tls, r) ? -EACCES : translated;
+	return wrong_key ? -EACCES : translated;
 }
 
 enum tls_role tls_client_role(const struct tls *tls)

@@ -19,6 +19,10 @@ void outcome_set(struct outcome *o, uint32_t reason, int64_t detail, const char 
 		if (!new.text[n + 2])
 			new.text[n] = 0;
 	}
+	/* what a node says is shown on the user's terminal */
+	for (char *at = new.text; *at; at++)
+		if ((unsigned char)*at < ' ' || *at == 0x7f)
+			*at = '?';
 	*o = new;
 }
 

@@ -80,20 +80,31 @@ preload_libmosix_la_SOURCES = \
 	preload/reals.c \
 	preload/record.c \
 	preload/start.c \
+	preload/syscall.c \
+	preload/syscall_bytes.c \
+	preload/syscall_signals.c \
 	preload/urgent.c \
+	preload/urgent_mask.c \
 	preload/vdso.c \
 	preload/wrap_action.c \
+	preload/wrap_altstack.c \
 	preload/wrap_bytes.c \
 	preload/wrap_clock.c \
+	preload/wrap_inner.c \
 	preload/wrap_ipc.c \
 	preload/wrap_mask.c \
 	preload/wrap_poll.c \
 	preload/wrap_sleep.c \
 	preload/wrap_socket.c \
 	preload/wrap_wait.c \
+	preload/syscall_entry.S \
+	preload/action.h \
+	preload/altstack.h \
 	preload/enroll.h \
 	preload/gather.h \
 	preload/record.h \
+	preload/socket.h \
+	preload/syscall.h \
 	preload/urgent.h \
 	preload/vdso.h \
 	preload/wrap.h \

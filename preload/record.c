@@ -47,3 +47,16 @@ int wrap_readable(const void *address, size_t size)
 	}
 	return 1;
 }
+
+/* rt_sigprocmask stores the old mask of eight bytes. */
+int wrap_writable(void *address, size_t size)
+{
+	uintptr_t start = (uintptr_t)address, here = (uintptr_t)__builtin_frame_address(0), end = start + size;
+
+	if (start >= here && start - here <= 65536 - size)
+		return 1;
+	if (start < 65536 || start > MOSIX_TASK_SIZE - size)
+		return 0;
+	return wrap_raw_(SYS_rt_sigprocmask, SIG_BLOCK, 0, start, 8) == 0 &&
+	       wrap_raw_(SYS_rt_sigprocmask, SIG_BLOCK, 0, end - 8, 8) == 0;
+}

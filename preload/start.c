@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * What happens before main(). Without a trusted runtime directory and a homed that listens in it: 1 to 3 system calls, and
- * the wrappers stay out of the way. With one: newfstatat, socket, connect, getrandom, getpid, what core_start() needs,
- * rt_sigprocmask, sendto, close. A child of fork: getpid, getrandom, socket, connect, sendto, close. Children of vfork and
- * posix_spawn are left alone.
+ * the wrappers stay out of the way. With one: newfstatat, socket, connect, getrandom, getpid, what core_start() needs, four
+ * rt_sigaction, rt_sigprocmask, sendto, close. A child of fork: getpid, getrandom, socket, connect, sendto, close. Children of
+ * vfork and posix_spawn are left alone.
  */
 #define _GNU_SOURCE
+#include "altstack.h"
 #include "enroll.h"
+#include "syscall.h"
 #include "urgent.h"
 #include "vdso.h"
 #include <string.h>
@@ -48,6 +50,7 @@ static void after_fork(void)
 	secret = enroll_secret();
 	core_forked(secret);
 	core_urgent()->pending = 0;	/* pending signals are not inherited */
+	altstack_forked();
 	fd = enroll_connect();
 	if (fd >= 0)
 		enroll_send(fd, (uint32_t)wrap_on, secret, core_arena());
@@ -70,11 +73,13 @@ __attribute__((constructor(101))) static void start(void)
 	if (getauxval(AT_SECURE))
 		return;
 	wrap_resolve_all();
+	syscall_real = wrap_reals.syscall;
 	if (enroll_find((uint32_t)getauxval(AT_EUID)) == 0) {
 		fd = enroll_connect();
 		if (fd >= 0) {
 			learn(&config);
 			if (core_start(&config) == 0 && pthread_atfork(NULL, NULL, after_fork) == 0) {
+				urgent_learn();
 				unblock();
 				wrap_on = (int)wrap_raw_(SYS_getpid, 0);
 				enroll_send(fd, (uint32_t)wrap_on, config.secret, core_arena());

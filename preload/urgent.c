@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The program's action for SIGURG, and its own SIGURG when it comes late (urgent.h). */
 #define _GNU_SOURCE
 #include "urgent.h"
 #include <string.h>
@@ -7,16 +8,55 @@
 #define KERNEL_FLAGS (SA_NOCLDSTOP | SA_NOCLDWAIT | SA_SIGINFO | SA_ONSTACK | SA_RESTART | SA_NODEFER | SA_RESETHAND | 0x04000800)
 #define KERNEL_RESTORER 0x04000000ull
 
+static uint64_t core_handler, restorer;
+
+/*
+ * glibc puts its restorer into every action and shows it in old ones, and the core needs it to build frames for the program's
+ * handler: glibc sets the core's own handler again, and what it gave the kernel is read before the core's action is put back.
+ */
+void urgent_learn(void)
+{
+	struct mosix_sigaction core, seen;
+	struct sigaction same;
+
+	if (wrap_raw_(SYS_rt_sigaction, SIGURG, 0, &core, 8))
+		return;
+	core_handler = core.handler;
+	memset(&same, 0, sizeof(same));
+	same.sa_handler = (wrap_handler)core.handler;
+	same.sa_flags = (int)(core.flags & ~KERNEL_RESTORER);
+	memcpy(&same.sa_mask, &core.mask, sizeof(core.mask));
+	if (REAL_OF(sigaction)(SIGURG, &same, NULL) != 0)
+		return;
+	if (wrap_raw_(SYS_rt_sigaction, SIGURG, 0, &seen, 8) == 0)
+		restorer = seen.restorer;
+	wrap_raw_(SYS_rt_sigaction, SIGURG, &core, 0, 8);
+}
+
+static int is_handler(uint64_t handler)
+{
+	return handler != (uintptr_t)SIG_DFL && handler != (uintptr_t)SIG_IGN;
+}
+
+int urgent_listens(void)
+{
+	struct mosix_sigaction now = { 0, 0, 0, 0 };
+
+	if (!core_is_guest())
+		return is_handler(core_urgent()->action.handler);
+	wrap_raw_(SYS_rt_sigaction, SIGURG, 0, &now, 8);
+	return is_handler(now.handler) && now.handler != core_handler;
+}
+
 int urgent_deliver(void)
 {
 	struct core_urgent *urgent = core_urgent();
-	uint64_t handler = urgent->action.handler;
 	siginfo_t info;
 
 	if (!urgent->pending)
 		return 0;
 	urgent->pending = 0;
-	if (handler == (uintptr_t)SIG_DFL || handler == (uintptr_t)SIG_IGN)
+	if (!is_handler(urgent->action.handler))
 		return 0;
 	/* Who sent it was not kept. Urgent data is the kernel's message, and nearly always the cause. */
 	memset(&info, 0, sizeof(info));
@@ -26,66 +66,59 @@ int urgent_deliver(void)
 	return 1;
 }
 
-int urgent_enter(struct urgent_swap *swap, const sigset_t *mask)
+/* The gate's action. 0: this is home, where nothing has been changed. */
+static int guest_action(const struct mosix_sigaction *act, struct mosix_sigaction *ret_old)
+{
+	struct mosix_sigaction old = { 0, 0, 0, 0 };
+
+	wrap_raw_(SYS_rt_sigaction, SIGURG, act, &old, 8);
+	if (!core_is_guest() && old.handler == core_handler) {	/* moved first: the core's handler was thrown out */
+		wrap_raw_(SYS_rt_sigaction, SIGURG, &old, 0, 8);
+		return 0;
+	}
+	*ret_old = old;
+	return 1;
+}
+
+void urgent_kernel_action(const struct mosix_sigaction *act, struct mosix_sigaction *ret_old)
 {
 	struct core_urgent *urgent = core_urgent();
+	struct mosix_sigaction after, old;
 
-	swap->mask = *mask;
-	swap->blocked = urgent->blocked;
-	urgent->blocked = (uint32_t)sigismember(mask, SIGURG);
-	sigdelset(&swap->mask, SIGURG);
-	return !urgent->blocked && urgent_deliver();
-}
-
-void urgent_leave(const struct urgent_swap *swap)
-{
-	core_urgent()->blocked = swap->blocked;
-}
-
-/*
- * The address of glibc's signal restorer, which it puts into every action and shows in old ones, and which the core needs to
- * build frames for the program's handler. Learnt once: glibc sets the core's own handler again, and what it gave the kernel
- * is read before the core's action is put back.
- */
-static uint64_t restorer(void)
-{
-	static uint64_t known;
-	struct mosix_sigaction core, seen;
-	struct sigaction same;
-
-	if (known || wrap_raw_(SYS_rt_sigaction, SIGURG, 0, &core, 8))
-		return known;
-	memset(&same, 0, sizeof(same));
-	same.sa_handler = (wrap_handler)core.handler;
-	same.sa_flags = (int)(core.flags & ~KERNEL_RESTORER);
-	memcpy(&same.sa_mask, &core.mask, sizeof(core.mask));
-	if (REAL_OF(sigaction)(SIGURG, &same, NULL) == 0) {
-		if (wrap_raw_(SYS_rt_sigaction, SIGURG, 0, &seen, 8) == 0)
-			known = seen.restorer;
-		wrap_raw_(SYS_rt_sigaction, SIGURG, &core, 0, 8);
+	if (act) {
+		after = *act;
+		after.flags &= (uint64_t)(uint32_t)KERNEL_FLAGS;
+		after.mask &= ~(1ull << (SIGKILL - 1) | 1ull << (SIGSTOP - 1));
 	}
-	return known;
+	for (;;) {
+		/* The core's handler may look at any moment: never an action half old and half new. */
+		if (urgent_hold()) {
+			old = urgent->action;
+			if (act) {
+				urgent->action = after;
+				if (!is_handler(after.handler))
+					urgent->pending = 0;
+			}
+			urgent_release();
+			break;
+		}
+		if (guest_action(act ? &after : NULL, &old))
+			break;
+	}
+	*ret_old = old;
 }
 
 int urgent_action(const struct sigaction *act, struct sigaction *old)
 {
-	struct core_urgent *urgent = core_urgent();
-	struct mosix_sigaction before = urgent->action, after = { 0, 0, 0, 0 };
+	struct mosix_sigaction before, after;
 
 	if (act) {
 		after.handler = (uintptr_t)act->sa_handler;
-		after.flags = ((uint64_t)(int64_t)act->sa_flags | KERNEL_RESTORER) & (uint64_t)(uint32_t)KERNEL_FLAGS;
-		after.restorer = restorer();
+		after.flags = (uint64_t)(int64_t)act->sa_flags | KERNEL_RESTORER;
+		after.restorer = restorer;
 		memcpy(&after.mask, &act->sa_mask, sizeof(after.mask));
-		after.mask &= ~(1ull << (SIGKILL - 1) | 1ull << (SIGSTOP - 1));
-		/* The handler of the core may look at any moment: never an action half old and half new. */
-		uint64_t urg = 1ull << (SIGURG - 1), mask;
-		wrap_raw_(SYS_rt_sigprocmask, SIG_BLOCK, &urg, &mask, 8);
-		urgent->action = after;
-		if (after.handler == (uintptr_t)SIG_DFL || after.handler == (uintptr_t)SIG_IGN)
-			urgent->pending = 0;
-		wrap_raw_(SYS_rt_sigprocmask, SIG_SETMASK, &mask, 0, 8);
 	}
+	urgent_kernel_action(act ? &after : NULL, &before);
 	if (old) {
 		old->sa_handler = (wrap_handler)before.handler;
 		old->sa_flags = (int)before.flags;
@@ -93,4 +126,17 @@ int urgent_action(const struct sigaction *act, struct sigaction *old)
 		memcpy(&old->sa_mask, &before.mask, sizeof(before.mask));
 	}
 	return 0;
+}
+
+void urgent_onstack(int on)
+{
+	struct mosix_sigaction action;
+
+	if (!urgent_hold())
+		return;
+	if (wrap_raw_(SYS_rt_sigaction, SIGURG, 0, &action, 8) == 0 && action.handler == core_handler) {
+		action.flags = on ? action.flags | SA_ONSTACK : action.flags & ~(uint64_t)SA_ONSTACK;
+		wrap_raw_(SYS_rt_sigaction, SIGURG, &action, 0, 8);
+	}
+	urgent_release();
 }

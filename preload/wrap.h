@@ -34,6 +34,8 @@
 #define WRAP_ALIAS(name) __attribute__((visibility("default"), alias(#name), copy(name)))
 
 typedef void (*wrap_handler)(int);
+struct aiocb;
+struct termios;
 
 /* Not 0 from the constructor on if the core runs in this process, so that records and the emulation of SIGURG are wanted: the
    pid, which a vfork child finds to be its parent's. */
@@ -83,6 +85,10 @@ long wrap_cancellable(long nr, long a, long b, long c, long d, long e, long f);
 /* Would the kernel be able to read size bytes (> 0) there? Costs nothing for memory near the top of the stack, else a system
    call a page. */
 int wrap_readable(const void *address, size_t size);
+
+/* Would the kernel be able to write size bytes (8 to 4096) there? What is there is lost where it would: for what is written at
+   once. */
+int wrap_writable(void *address, size_t size);
 
 /* Nanoseconds of CLOCK_MONOTONIC. */
 uint64_t wrap_now(void);

@@ -2,10 +2,11 @@
 /*
  * Signal handlers. SIGURG's is emulated (urgent.h). In every other action only SIGURG in sa_mask is touched: it goes out, so
  * that the process stays movable inside the handler, and because a migration signal that waited for the handler's end would be
- * taken right behind the call that the handler interrupted, where it could not be told from the cause of that EINTR. Old
- * actions show what the program set.
+ * taken right behind the call that the handler interrupted, where it could not be told from the cause of that EINTR. In a guest
+ * as well, for these actions come home as they are. Old actions show what the program set.
  */
 #define _GNU_SOURCE
+#include "action.h"
 #include "urgent.h"
 #include <stdatomic.h>
 
@@ -20,46 +21,51 @@ static unsigned long long bit(int sig)
 	return sig > 0 && sig < NSIG ? 1ull << (sig - 1) : 0;
 }
 
-/* In a vfork child all memory is the parent's but the actions are its own. */
 static int emulated(int sig)
 {
-	return wrap_on && sig == SIGURG && wrap_raw_(SYS_getpid, 0) == wrap_on;
+	return sig == SIGURG && urgent_ours();
+}
+
+void action_enter(struct action_view *view, int sig, uint64_t *mask)
+{
+	view->known = (atomic_load_explicit(&ours, memory_order_relaxed) & bit(sig)) != 0;
+	view->had = (atomic_load_explicit(&wanted, memory_order_relaxed) & bit(sig)) != 0;
+	view->set = mask != NULL;
+	view->named = mask && *mask & URGENT_BIT;
+	if (mask)
+		*mask &= ~URGENT_BIT;
+}
+
+void action_done(const struct action_view *view, int sig, uint64_t *old_mask)
+{
+	if (old_mask && view->known)
+		*old_mask = view->had ? *old_mask | URGENT_BIT : *old_mask & ~URGENT_BIT;
+	if (!view->set)
+		return;
+	if (view->named)
+		atomic_fetch_or_explicit(&wanted, bit(sig), memory_order_relaxed);
+	else
+		atomic_fetch_and_explicit(&wanted, ~bit(sig), memory_order_relaxed);
+	atomic_fetch_or_explicit(&ours, bit(sig), memory_order_relaxed);
 }
 
 WRAP_EXPORT int sigaction(int sig, const struct sigaction *act, struct sigaction *old)
 {
+	struct action_view view;
 	struct sigaction copy;
-	unsigned long long known, had;
-	int result, named = 0;
+	int result;
 
 	if (!wrap_on)
 		return REAL_OF(sigaction)(sig, act, old);
 	if (emulated(sig))
 		return urgent_action(act, old);
-	if (act) {
+	if (act)
 		copy = *act;
-		named = sigismember(&copy.sa_mask, SIGURG);
-		sigdelset(&copy.sa_mask, SIGURG);
-	}
-	known = atomic_load_explicit(&ours, memory_order_relaxed) & bit(sig);
-	had = atomic_load_explicit(&wanted, memory_order_relaxed) & bit(sig);
+	action_enter(&view, sig, act ? (uint64_t *)&copy.sa_mask : NULL);
 	result = REAL_OF(sigaction)(sig, act ? &copy : NULL, old);
-	if (result != 0)
-		return result;
-	if (old && known) {
-		if (had)
-			sigaddset(&old->sa_mask, SIGURG);
-		else
-			sigdelset(&old->sa_mask, SIGURG);
-	}
-	if (act) {
-		if (named)
-			atomic_fetch_or_explicit(&wanted, bit(sig), memory_order_relaxed);
-		else
-			atomic_fetch_and_explicit(&wanted, ~bit(sig), memory_order_relaxed);
-		atomic_fetch_or_explicit(&ours, bit(sig), memory_order_relaxed);
-	}
-	return 0;
+	if (result == 0)
+		action_done(&view, sig, old ? (uint64_t *)&old->sa_mask : NULL);
+	return result;
 }
 
 int __sigaction(int sig, const struct sigaction *act, struct sigaction *old) WRAP_ALIAS(sigaction);
@@ -111,6 +117,7 @@ wrap_handler __sysv_signal(int sig, wrap_handler handler) WRAP_ALIAS(sysv_signal
 
 WRAP_EXPORT wrap_handler sigset(int sig, wrap_handler handler)
 {
+	struct sigaction action;
 	sigset_t set, before;
 	wrap_handler old;
 
@@ -123,7 +130,8 @@ WRAP_EXPORT wrap_handler sigset(int sig, wrap_handler handler)
 	if (handler == SIG_HOLD) {
 		if (sigprocmask(SIG_BLOCK, &set, &before))
 			return SIG_ERR;
-		return sigismember(&before, sig) ? SIG_HOLD : (wrap_handler)core_urgent()->action.handler;
+		urgent_action(NULL, &action);
+		return sigismember(&before, sig) ? SIG_HOLD : action.sa_handler;
 	}
 	old = urgent_signal(handler, 0, 0);
 	if (sigprocmask(SIG_UNBLOCK, &set, &before))

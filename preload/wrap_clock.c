@@ -26,6 +26,20 @@ static int counts_us(clockid_t clock)
 	return id == 0 || id == wrap_on || wrap_raw_(SYS_tgkill, wrap_on, id, 0) == 0;
 }
 
+/* What was used elsewhere, read together with what the kernel here knows: a move in between would count a part twice. */
+struct away { uint64_t user, system; };
+
+#define TOGETHER(away, read) \
+	do { \
+		uint64_t where_; \
+		do { \
+			where_ = core_whereabouts(); \
+			read; \
+			(away).user = core_away_user(); \
+			(away).system = core_away_system(); \
+		} while (where_ != core_whereabouts()); \
+	} while (0)
+
 static void add_away(struct timespec *time, uint64_t nanoseconds)
 {
 	nanoseconds += (uint64_t)time->tv_nsec;
@@ -35,16 +49,16 @@ static void add_away(struct timespec *time, uint64_t nanoseconds)
 
 static __attribute__((noinline)) int get_cpu_time(clockid_t clock, struct timespec *time)
 {
-	int result = REAL_OF(clock_gettime)(clock, time);
-	uint64_t away;
+	struct away away;
+	int result;
 
-	if (result == 0 && wrap_on) {
-		away = core_away_user();
-		if ((clock & 3) != 1 || clock >= 0)	/* CPUCLOCK_VIRT is user time alone */
-			away += core_away_system();
-		if (away && counts_us(clock))
-			add_away(time, away);
-	}
+	if (!wrap_on)
+		return REAL_OF(clock_gettime)(clock, time);
+	TOGETHER(away, result = REAL_OF(clock_gettime)(clock, time));
+	if ((clock & 3) == 1 && clock < 0)	/* CPUCLOCK_VIRT is user time alone */
+		away.system = 0;
+	if (result == 0 && (away.user || away.system) && counts_us(clock))
+		add_away(time, away.user + away.system);
 	return result;
 }
 
@@ -58,32 +72,44 @@ WRAP_EXPORT int clock_gettime(clockid_t clock, struct timespec *time)
 
 WRAP_EXPORT clock_t clock(void)
 {
-	clock_t result = REAL_OF(clock)();
+	struct away away;
+	clock_t result;
 
-	if (result != (clock_t)-1 && wrap_on)
-		result += (clock_t)((core_away_user() + core_away_system()) / (1000000000 / CLOCKS_PER_SEC));
+	if (!wrap_on)
+		return REAL_OF(clock)();
+	TOGETHER(away, result = REAL_OF(clock)());
+	if (result != (clock_t)-1)
+		result += (clock_t)((away.user + away.system) / (1000000000 / CLOCKS_PER_SEC));
 	return result;
 }
 
 /* Ticks are 1/100 s on x86-64, whatever the kernel's own. */
 WRAP_EXPORT clock_t times(struct tms *buffer)
 {
-	clock_t result = REAL_OF(times)(buffer);
+	struct away away;
+	clock_t result;
 
-	if (wrap_on && buffer && result != (clock_t)-1) {
-		buffer->tms_utime += (clock_t)(core_away_user() / 10000000);
-		buffer->tms_stime += (clock_t)(core_away_system() / 10000000);
+	if (!wrap_on || !buffer)
+		return REAL_OF(times)(buffer);
+	TOGETHER(away, result = REAL_OF(times)(buffer));
+	if (result != (clock_t)-1) {
+		buffer->tms_utime += (clock_t)(away.user / 10000000);
+		buffer->tms_stime += (clock_t)(away.system / 10000000);
 	}
 	return result;
 }
 
 WRAP_EXPORT int getrusage(__rusage_who_t who, struct rusage *usage)
 {
-	int result = REAL_OF(getrusage)(who, usage);
+	struct away away;
+	int result;
 
-	if (result == 0 && wrap_on && (who == RUSAGE_SELF || who == RUSAGE_THREAD)) {
-		add_time(&usage->ru_utime, core_away_user());
-		add_time(&usage->ru_stime, core_away_system());
+	if (!wrap_on || (who != RUSAGE_SELF && who != RUSAGE_THREAD))
+		return REAL_OF(getrusage)(who, usage);
+	TOGETHER(away, result = REAL_OF(getrusage)(who, usage));
+	if (result == 0) {
+		add_time(&usage->ru_utime, away.user);
+		add_time(&usage->ru_stime, away.system);
 	}
 	return result;
 }

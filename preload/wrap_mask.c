@@ -1,54 +1,20 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Signal masks. The kernel's mask never gets SIGURG; the program sees the bit it set. Weaker than the real thing: the bit is
- * one a process, not one a thread, and masks that the C library or the kernel saves and restores by themselves (return from a
- * handler, siglongjmp, setcontext, sa_mask) do not carry it.
+ * Signal masks. Home's kernel never gets SIGURG; the program sees the bit it set (urgent.h). Weaker than the real thing: at
+ * home the bit is one a process, not one a thread, and masks that the C library or the kernel saves and restores by themselves
+ * (return from a handler, siglongjmp, setcontext, sa_mask) do not carry it.
  */
 #define _GNU_SOURCE
 #include "urgent.h"
 
-static int change(int (*real)(int, const sigset_t *, sigset_t *), int how, const sigset_t *set, sigset_t *old)
-{
-	struct core_urgent *urgent = core_urgent();
-	uint32_t before = urgent->blocked;
-	int named = 0, result;
-	sigset_t copy;
-
-	if (set) {
-		/* the real function reads *set as well, no kernel between: nothing to guard */
-		copy = *set;
-		named = sigismember(set, SIGURG);
-		/* Whatever the program unblocks, SIGURG is: an alternate-stack handler may have been left by longjmp. */
-		if (how == SIG_UNBLOCK)
-			sigaddset(&copy, SIGURG);
-		else
-			sigdelset(&copy, SIGURG);
-	}
-	result = real(how, set ? &copy : NULL, old);
-	if (result != 0)
-		return result;
-	if (old) {
-		if (before)
-			sigaddset(old, SIGURG);
-		else
-			sigdelset(old, SIGURG);
-	}
-	if (set && (named || how == SIG_SETMASK)) {
-		urgent->blocked = how == SIG_SETMASK ? (uint32_t)named : how == SIG_BLOCK;
-		if (!urgent->blocked)
-			urgent_deliver();
-	}
-	return 0;
-}
-
 WRAP_EXPORT int sigprocmask(int how, const sigset_t *set, sigset_t *old)
 {
-	return wrap_on ? change(REAL_OF(sigprocmask), how, set, old) : REAL_OF(sigprocmask)(how, set, old);
+	return wrap_on ? urgent_mask(REAL_OF(sigprocmask), how, set, old) : REAL_OF(sigprocmask)(how, set, old);
 }
 
 WRAP_EXPORT int pthread_sigmask(int how, const sigset_t *set, sigset_t *old)
 {
-	return wrap_on ? change(REAL_OF(pthread_sigmask), how, set, old) : REAL_OF(pthread_sigmask)(how, set, old);
+	return wrap_on ? urgent_mask(REAL_OF(pthread_sigmask), how, set, old) : REAL_OF(pthread_sigmask)(how, set, old);
 }
 
 /* The masks of 4.2BSD are the first 32 signals. */
@@ -106,7 +72,7 @@ WRAP_EXPORT int sigpending(sigset_t *set)
 {
 	int result = REAL_OF(sigpending)(set);
 
-	if (result == 0 && wrap_on) {
+	if (result == 0 && wrap_on && !core_is_guest()) {
 		if (core_urgent()->pending && core_urgent()->blocked)
 			sigaddset(set, SIGURG);
 		else
@@ -115,6 +81,7 @@ WRAP_EXPORT int sigpending(sigset_t *set)
 	return result;
 }
 
+/* In a guest as well: threads are made at home. */
 WRAP_EXPORT int pthread_attr_setsigmask_np(pthread_attr_t *attributes, const sigset_t *set)
 {
 	sigset_t copy;

@@ -7,14 +7,20 @@
  */
 #define _GNU_SOURCE
 #include "gather.h"
+#include "socket.h"
 #include <sys/time.h>
 
-static int timed;	/* some socket has had a time-out set */
+int socket_timed;
+
+void socket_option(int level, int option)
+{
+	if (level == SOL_SOCKET && (option == SO_RCVTIMEO || option == SO_SNDTIMEO))
+		socket_timed = 1;
+}
 
 WRAP_EXPORT int setsockopt(int fd, int level, int option, const void *value, socklen_t size)
 {
-	if (level == SOL_SOCKET && (option == SO_RCVTIMEO || option == SO_SNDTIMEO))
-		timed = 1;
+	socket_option(level, option);
 	return REAL_OF(setsockopt)(fd, level, option, value, size);
 }
 
@@ -23,19 +29,17 @@ static int option_of(int fd, int option, void *value, socklen_t size)
 	return wrap_raw_(SYS_getsockopt, fd, SOL_SOCKET, option, value, &size) == 0;
 }
 
-/* Whether the socket has that time-out; then when it ends. */
-static int has_timeout(int fd, int option, uint64_t *ret_deadline)
+int socket_timeout(int fd, int option, uint64_t *ret_deadline)
 {
 	struct timeval span;
 
-	if (!timed || !option_of(fd, option, &span, sizeof(span)) || (span.tv_sec == 0 && span.tv_usec == 0))
+	if (!socket_timed || !option_of(fd, option, &span, sizeof(span)) || (span.tv_sec == 0 && span.tv_usec == 0))
 		return 0;
 	*ret_deadline = wrap_deadline(span.tv_sec, span.tv_usec * 1000);
 	return 1;
 }
 
-/* Waits for all bytes: a byte stream, and no flag that gives MSG_WAITALL another meaning. */
-static int waits_for_all(int fd, int flags)
+int socket_waits_for_all(int fd, int flags)
 {
 	int type;
 
@@ -107,9 +111,9 @@ static int receives_long(struct mosix_record *record, int fd, void *bytes, size_
 			 uint64_t *ret_deadline)
 {
 	*ret_deadline = UINT64_MAX;
-	if (waits_for_all(fd, flags))
+	if (socket_waits_for_all(fd, flags))
 		*ret_rest = MOSIX_REST_COUNT;
-	else if (!(flags & MSG_DONTWAIT) && has_timeout(fd, SO_RCVTIMEO, ret_deadline))
+	else if (!(flags & MSG_DONTWAIT) && socket_timeout(fd, SO_RCVTIMEO, ret_deadline))
 		*ret_rest = MOSIX_REST_SOCKET;
 	else
 		return 0;
@@ -127,7 +131,7 @@ static __attribute__((noinline)) ssize_t recv_long(int fd, void *bytes, size_t c
 	uint64_t deadline;
 
 	fd = WRAP_INT(fd);
-	if (!wrap_on || (!timed && !(flags & MSG_WAITALL)) ||
+	if (!wrap_on || (!socket_timed && !(flags & MSG_WAITALL)) ||
 	    !receives_long(&record, fd, bytes, count, flags, &rest, &deadline))
 		return REAL_OF(recv)(fd, bytes, count, flags);
 	return wrap_total(RECORDED(SYS_recvfrom, rest, deadline, 7, ssize_t, REAL_OF(recv)(fd, bytes, count, flags)), &record);
@@ -135,7 +139,7 @@ static __attribute__((noinline)) ssize_t recv_long(int fd, void *bytes, size_t c
 
 WRAP_EXPORT ssize_t recv(int fd, void *bytes, size_t count, int flags)
 {
-	if (__builtin_expect(!timed && !(flags & MSG_WAITALL) && wrap_reals.recv, 1))
+	if (__builtin_expect(!socket_timed && !(flags & MSG_WAITALL) && wrap_reals.recv, 1))
 		return wrap_reals.recv(fd, bytes, count, flags);
 	return recv_long(fd, bytes, count, flags);
 }
@@ -147,7 +151,7 @@ WRAP_EXPORT ssize_t recvfrom(int fd, void *bytes, size_t count, int flags, struc
 	uint64_t deadline;
 
 	fd = WRAP_INT(fd);
-	if (!wrap_on || (!timed && !(flags & MSG_WAITALL)) ||
+	if (!wrap_on || (!socket_timed && !(flags & MSG_WAITALL)) ||
 	    !receives_long(&record, fd, bytes, count, flags, &rest, &deadline))
 		return REAL_OF(recvfrom)(fd, bytes, count, flags, from, from_size);
 	return wrap_total(RECORDED(SYS_recvfrom, rest, deadline, 7, ssize_t,
@@ -182,10 +186,10 @@ WRAP_EXPORT ssize_t recvmsg(int fd, struct msghdr *message, int flags)
 	ssize_t result;
 
 	fd = WRAP_INT(fd);
-	if (!wrap_on || (!timed && !(flags & MSG_WAITALL)))
+	if (!wrap_on || (!socket_timed && !(flags & MSG_WAITALL)))
 		return REAL_OF(recvmsg)(fd, message, flags);
 	/* Control messages end a wait for all bytes, so a call that asks for them is not carried on. */
-	if (waits_for_all(fd, flags) && wrap_readable(message, sizeof(*message)) && message->msg_controllen == 0 &&
+	if (socket_waits_for_all(fd, flags) && wrap_readable(message, sizeof(*message)) && message->msg_controllen == 0 &&
 	    gather_copy(&gather, message->msg_iov, (long)message->msg_iovlen) == 0) {
 		copy = *message;
 		copy.msg_iov = gather.list;
@@ -201,7 +205,7 @@ WRAP_EXPORT ssize_t recvmsg(int fd, struct msghdr *message, int flags)
 		}
 		return result;
 	}
-	if (flags & MSG_DONTWAIT || !has_timeout(fd, SO_RCVTIMEO, &deadline))
+	if (flags & MSG_DONTWAIT || !socket_timeout(fd, SO_RCVTIMEO, &deadline))
 		return REAL_OF(recvmsg)(fd, message, flags);
 	record.arg[0] = (uint32_t)fd;
 	record.arg[1] = (uintptr_t)message;
@@ -214,7 +218,7 @@ static __attribute__((noinline)) ssize_t read_timed(int fd, void *bytes, size_t 
 	struct mosix_record record;
 	uint64_t deadline;
 
-	if (!wrap_on || !has_timeout(fd, SO_RCVTIMEO, &deadline))
+	if (!wrap_on || !socket_timeout(fd, SO_RCVTIMEO, &deadline))
 		return REAL_OF(read)(fd, bytes, count);
 	fd = WRAP_INT(fd);
 	record.arg[0] = (uint32_t)fd;
@@ -225,7 +229,7 @@ static __attribute__((noinline)) ssize_t read_timed(int fd, void *bytes, size_t 
 
 WRAP_EXPORT ssize_t read(int fd, void *bytes, size_t count)
 {
-	if (__builtin_expect(!timed && wrap_reals.read, 1))
+	if (__builtin_expect(!socket_timed && wrap_reals.read, 1))
 		return wrap_reals.read(fd, bytes, count);
 	return read_timed(fd, bytes, count);
 }
@@ -244,7 +248,7 @@ WRAP_EXPORT ssize_t readv(int fd, const struct iovec *list, int count)
 	struct mosix_record record;
 	uint64_t deadline;
 
-	if (__builtin_expect(!timed, 1) || !wrap_on || !has_timeout(fd, SO_RCVTIMEO, &deadline))
+	if (__builtin_expect(!socket_timed, 1) || !wrap_on || !socket_timeout(fd, SO_RCVTIMEO, &deadline))
 		return REAL_OF(readv)(fd, list, count);
 	fd = WRAP_INT(fd);
 	record.arg[0] = (uint32_t)fd;
@@ -257,7 +261,7 @@ WRAP_EXPORT int accept(int fd, struct sockaddr *from, socklen_t *size)
 	struct mosix_record record;
 	uint64_t deadline;
 
-	if (!timed || !wrap_on || !has_timeout(fd, SO_RCVTIMEO, &deadline))
+	if (!socket_timed || !wrap_on || !socket_timeout(fd, SO_RCVTIMEO, &deadline))
 		return REAL_OF(accept)(fd, from, size);
 	fd = WRAP_INT(fd);
 	record.arg[0] = (uint32_t)fd;
@@ -271,7 +275,7 @@ WRAP_EXPORT int accept4(int fd, struct sockaddr *from, socklen_t *size, int flag
 	struct mosix_record record;
 	uint64_t deadline;
 
-	if (!timed || !wrap_on || !has_timeout(fd, SO_RCVTIMEO, &deadline))
+	if (!socket_timed || !wrap_on || !socket_timeout(fd, SO_RCVTIMEO, &deadline))
 		return REAL_OF(accept4)(fd, from, size, flags);
 	fd = WRAP_INT(fd);
 	record.arg[0] = (uint32_t)fd;
@@ -286,7 +290,7 @@ WRAP_EXPORT int connect(int fd, const struct sockaddr *to, socklen_t size)
 	struct mosix_record record;
 	uint64_t deadline;
 
-	if (!timed || !wrap_on || !has_timeout(fd, SO_SNDTIMEO, &deadline))
+	if (!socket_timed || !wrap_on || !socket_timeout(fd, SO_SNDTIMEO, &deadline))
 		return REAL_OF(connect)(fd, to, size);
 	fd = WRAP_INT(fd);
 	record.arg[0] = (uint32_t)fd;

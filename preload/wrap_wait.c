@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Waiting for signals. The program's own SIGURG never waits in the kernel, so a set that has it is served from
- * core_urgent()->pending: such a wait is not begun again by the core (restart 0), because the EINTR may mean that one has come.
- * Weaker than the real thing: a signalfd never yields SIGURG, and sigwaitinfo() or sigtimedwait() on a set with SIGURG may
- * return EINTR after a move.
+ * Waiting for signals. SIGURG goes out of every set, in a guest as well, because it is home's kernel that waits and would take
+ * the migration signal. The program's own never waits in the kernel, so a set that has it is served from
+ * core_urgent()->pending: where the program has a handler for it, such a wait is not begun again by the core (restart 0),
+ * because the EINTR may mean that one has come. Weaker than the real thing: a signalfd never yields SIGURG, and sigwaitinfo()
+ * or sigtimedwait() on a set with a SIGURG that has a handler may return EINTR after a move.
  */
 #define _GNU_SOURCE
 #include "urgent.h"
@@ -89,8 +90,7 @@ int __sigpause(int sig_or_mask, int is_sig)
 	return is_sig ? pause_for(sig_or_mask) : pause_masked(sig_or_mask);
 }
 
-/* Takes the program's pending SIGURG if the set wants it. */
-static int take_urgent(const sigset_t *set, siginfo_t *info)
+int urgent_take(const sigset_t *set, siginfo_t *info)
 {
 	struct core_urgent *urgent = core_urgent();
 
@@ -118,7 +118,7 @@ WRAP_EXPORT int sigtimedwait(const sigset_t *set, siginfo_t *info, const struct 
 		return REAL_OF(sigtimedwait)(set, info, timeout);
 	sigemptyset(&copy);
 	memcpy(&copy, set, 8);
-	result = take_urgent(&copy, info);
+	result = urgent_take(&copy, info);
 	if (result)
 		return result;
 	if (timeout) {
@@ -134,12 +134,12 @@ WRAP_EXPORT int sigtimedwait(const sigset_t *set, siginfo_t *info, const struct 
 		sigdelset(&copy, SIGURG);
 		record.arg[0] = (uintptr_t)&copy;
 		wrap_record(&record, SYS_rt_sigtimedwait, rest, 2, deadline, 15);
-		record.restart = 0;
+		record.restart = !urgent_listens();
 		result = REAL_OF(sigtimedwait)(&copy, info, timeout);
 		wrap_done(&record);
 		sigaddset(&copy, SIGURG);
 		saved = errno;
-		if (result < 0 && saved == EINTR && take_urgent(&copy, info))
+		if (result < 0 && saved == EINTR && urgent_take(&copy, info))
 			return SIGURG;
 		errno = saved;
 		return result;

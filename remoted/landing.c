@@ -4,15 +4,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <mosix/plan.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/reason.h"
 #include "remoted/guest.h"
@@ -39,7 +40,7 @@ void landing_start(struct guest *g)
 static enum mosix_why explain(const struct mosix_plan_failure *f, char text[HOME_TEXT_MAX])
 {
 	enum mosix_why reason = f->reason ? (enum mosix_why)f->reason : MOSIX_WHY_LOADER;
-	int error = f->error < 0 ? -f->error : f->error;
+	int error = f->error < 0 && f->error > INT_MIN ? -f->error : f->error;
 
 	if (f->detail)
 		snprintf(text, HOME_TEXT_MAX, "%s: %s at %#" PRIx64, reason_sentence(reason), strerror(error), f->detail);
@@ -141,12 +142,12 @@ static void hand_over(struct guest *g)
 
 /* ---- the clocks ---- */
 
+/* home_ns and offset are the other machine's word: their difference may be anything, also more than 64 bits hold. */
 static int64_t behind(clockid_t clock, int64_t offset, uint64_t home_ns)
 {
-	struct timespec now;
+	__int128 ns = (__int128)home_ns - offset - (__int128)clock_ns(clock);
 
-	clock_gettime(clock, &now);
-	return (int64_t)home_ns - (now.tv_sec * 1000000000ll + now.tv_nsec + offset);
+	return ns > INT64_MAX ? INT64_MAX : ns < INT64_MIN ? INT64_MIN : (int64_t)ns;
 }
 
 /*

@@ -10,9 +10,9 @@
 #define ASK_TEXT 512
 
 struct answer {
-	msgpack_unpacked message;	/* the map is message.data */
-	uint32_t reason;		/* of an error answer, reason.def; 0 otherwise */
-	char text[ASK_TEXT];		/* why ask() failed, a sentence without a full stop; "" if it did not */
+	msgpack_unpacked message; /* the map is message.data */
+	uint32_t reason;          /* of an error answer, reason.def; 0 otherwise */
+	char text[ASK_TEXT];      /* why ask() failed, a sentence without a full stop; "" if it did not */
 };
 
 /*

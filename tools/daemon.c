@@ -13,17 +13,17 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <mosix/paths.h>
 #include "common/runtime.h"
+#include "clock.h"
 #include "descriptor.h"
 #include "locate.h"
 
-#define READY_FD    3
-#define ARGUMENTS   32
-#define HOMED_MS    10000
+#define READY_FD  3
+#define ARGUMENTS 32
+#define HOMED_MS  10000
 
 void daemon_clean_preload(void)
 {
@@ -114,23 +114,15 @@ static void explain(const char *log_path, off_t from, const char *program, char 
 	snprintf(ret_text, DAEMON_TEXT, "%s", text ? text + 8 : line);
 }
 
-static long now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 static int await_ready(int fd, int timeout_ms)
 {
-	long end = now_ms() + timeout_ms;
+	long end = clock_ms() + timeout_ms;
 	char line[16];
 	size_t fill = 0;
 
 	for (;;) {
 		struct pollfd p = { .fd = fd, .events = POLLIN };
-		long left = end - now_ms();
+		long left = end - clock_ms();
 		int n = poll(&p, 1, left > 0 ? (int)left : 0);
 		ssize_t length;
 
@@ -232,7 +224,7 @@ int daemon_start_homed(char ret_text[static DAEMON_TEXT])
 		return error;
 	}
 	if (!runtime_connect(MOSIX_PATH_CONTROL, SOCK_STREAM | SOCK_CLOEXEC, &probe))
-		return 0;	/* another mosrun was faster */
+		return 0; /* another mosrun was faster */
 	error = locate(PART_HOMED, path, sizeof path);
 	if (error) {
 		snprintf(ret_text, DAEMON_TEXT, "there is no homed at %.900s", path);

@@ -3,7 +3,7 @@ bin_PROGRAMS += tools/mosrun tools/mosctl tools/mosps
 
 TOOLS_CPPFLAGS = $(AM_CPPFLAGS) $(COMMON_CFLAGS) $(JANSSON_CFLAGS)
 TOOLS_ASK = tools/ask.c tools/ask.h tools/descriptor.h
-TOOLS_START = tools/daemon.c tools/daemon.h tools/locate.c tools/locate.h
+TOOLS_START = tools/daemon.c tools/daemon.h tools/clock.h tools/locate.c tools/locate.h
 TOOLS_SHOW = tools/show.c tools/show.h
 
 tools_mosrun_CPPFLAGS = $(TOOLS_CPPFLAGS)
@@ -11,7 +11,7 @@ tools_mosrun_SOURCES = tools/mosrun.c tools/program.c tools/program.h $(TOOLS_AS
 tools_mosrun_LDADD = $(COMMON_LIBS)
 
 tools_mosctl_CPPFLAGS = $(TOOLS_CPPFLAGS)
-tools_mosctl_SOURCES = tools/mosctl.c tools/cluster.c tools/cluster.h tools/number.h $(TOOLS_ASK) $(TOOLS_START) $(TOOLS_SHOW)
+tools_mosctl_SOURCES = tools/mosctl.c tools/cluster.c tools/cluster.h tools/crew.c tools/crew.h tools/number.h $(TOOLS_ASK) $(TOOLS_START) $(TOOLS_SHOW)
 tools_mosctl_LDADD = $(COMMON_LIBS) $(JANSSON_LIBS)
 
 tools_mosps_CPPFLAGS = $(TOOLS_CPPFLAGS)

@@ -17,9 +17,9 @@
 #include "number.h"
 #include "show.h"
 
-#define ASK_MS       10000
-#define MIGRATE_MS   120000	/* homed's own deadlines are shorter; this is for a homed that hangs */
-#define CHURN_MIN    1
+#define ASK_MS     10000
+#define MIGRATE_MS 120000 /* homed's own deadlines are shorter; this is for a homed that hangs */
+#define CHURN_MIN  1
 
 enum { EXIT_DONE, EXIT_FAILED, EXIT_USAGE };
 
@@ -28,12 +28,12 @@ error_t argp_err_exit_status = EXIT_USAGE;
 
 /* Options, beyond what could be a letter; each command says which it takes. */
 enum {
-	OPTION_JSON    = 1 << 8,
+	OPTION_JSON = 1 << 8,
 	OPTION_NO_WAIT = 1 << 9,
-	OPTION_BRING   = 1 << 10,
-	OPTION_LOCAL   = 1 << 11,
-	OPTION_HOSTS   = 1 << 12,
-	OPTION_CHURN   = 1 << 13,
+	OPTION_BRING = 1 << 10,
+	OPTION_LOCAL = 1 << 11,
+	OPTION_HOSTS = 1 << 12,
+	OPTION_CHURN = 1 << 13,
 };
 
 struct request {
@@ -41,14 +41,14 @@ struct request {
 	struct argp_state *state;
 	char *argument[2];
 	unsigned arguments;
-	unsigned given;			/* OPTION_… */
+	unsigned given; /* OPTION_… */
 	uint64_t local, churn_ms;
 };
 
 struct command {
 	const char *name;
-	unsigned arguments;		/* exactly so many */
-	unsigned options;		/* that it takes */
+	unsigned arguments; /* exactly so many */
+	unsigned options;   /* that it takes */
 	int (*run)(const struct request *request);
 };
 

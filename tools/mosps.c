@@ -20,8 +20,7 @@ const char *argp_program_version = "mosps (mosix) " PACKAGE_VERSION;
 error_t argp_err_exit_status = EXIT_USAGE;
 
 static const struct argp_option options[] = {
-	{ "json", OPTION_JSON, NULL, 0, "Print JSON: one array with an object for each process", 0 },
-	{ 0 }
+	{ "json", OPTION_JSON, NULL, 0, "Print JSON: one array with an object for each process", 0 }, { 0 }
 };
 
 static error_t parse(int key, char *arg, struct argp_state *state)

@@ -44,10 +44,10 @@ static const struct argp_option options[] = {
 };
 
 struct request {
-	const char *node;	/* "best", a name, or NULL */
+	const char *node; /* "best", a name, or NULL */
 	bool stay, noauto;
-	bool must;		/* -e */
-	bool say;		/* -w */
+	bool must; /* -e */
+	bool say;  /* -w */
 	char **command;
 };
 
@@ -163,7 +163,7 @@ static void preload(const char *library)
 	const char *old;
 	char *value;
 
-	daemon_clean_preload();	/* a mosrun under mosrun: once is enough */
+	daemon_clean_preload(); /* a mosrun under mosrun: once is enough */
 	old = getenv("LD_PRELOAD");
 	if (asprintf(&value, "%s%s%s", library, old && *old ? ":" : "", old ? old : "") < 0 || setenv("LD_PRELOAD", value, 1))
 		die(EXIT_OWN, "there is not enough memory");

@@ -14,10 +14,10 @@
 
 #include "descriptor.h"
 
-#define INTERPRETERS  5		/* the kernel's limit for scripts that are read by scripts */
-#define SCRIPT_LINE   256	/* BINPRM_BUF_SIZE */
-#define SEGMENTS_MAX  512
-#define DEFAULT_PATH  "/bin:/usr/bin"	/* execvp(3) without $PATH */
+#define INTERPRETERS 5   /* the kernel's limit for scripts that are read by scripts */
+#define SCRIPT_LINE  256 /* BINPRM_BUF_SIZE */
+#define SEGMENTS_MAX 512
+#define DEFAULT_PATH "/bin:/usr/bin" /* execvp(3) without $PATH */
 
 static int look(const char *path)
 {
@@ -122,11 +122,14 @@ int program_find(const char *name, struct program *ret_program)
 		return error;
 	strcpy(path, program.path);
 	for (int depth = 0; depth <= INTERPRETERS; depth++) {
-		union { char line[SCRIPT_LINE + 1]; Elf64_Ehdr elf; } head;
+		union {
+			char line[SCRIPT_LINE + 1];
+			Elf64_Ehdr elf;
+		} head;
 		CLOSE_AUTO int fd = open(path, O_RDONLY | O_CLOEXEC);
 		ssize_t length;
 
-		if (fd < 0)		/* executable but not readable: nothing speaks against it */
+		if (fd < 0) /* executable but not readable: nothing speaks against it */
 			break;
 		memset(&head, 0, sizeof head);
 		length = read(fd, head.line, SCRIPT_LINE);

@@ -6,9 +6,9 @@
 #include <limits.h>
 
 struct program {
-	char path[PATH_MAX];		/* what to execute */
-	int shell;			/* a file without "#!" that is no binary either: /bin/sh reads it, as shells have it */
-	const char *native;		/* why libmosix cannot be loaded: a clause that follows the program's name; NULL: it can */
+	char path[PATH_MAX]; /* what to execute */
+	int shell;           /* a file without "#!" that is no binary either: /bin/sh reads it, as shells have it */
+	const char *native;  /* why libmosix cannot be loaded: a clause that follows the program's name; NULL: it can */
 };
 
 /*

@@ -46,6 +46,9 @@ struct core_urgent *core_urgent(void);
 /* Whether this code runs in a guest, where the gate stands between the program and the kernel. */
 int core_is_guest(void);
 
+/* A number that is another one after every move: what was read on both sides of an unchanged one was read in one place. */
+uint64_t core_whereabouts(void);
+
 /* CPU time this process has consumed at other nodes, nanoseconds: user, system. For wrapped clocks at home. */
 uint64_t core_away_user(void);
 uint64_t core_away_system(void);

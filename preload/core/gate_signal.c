@@ -26,7 +26,8 @@ static int start_handler(struct kernel_ucontext *uc, int signo, const void *info
 	struct core_state *s = core_here;
 	struct mosix_sigaction action = s->action[signo];
 	struct sigframe_layouts both;
-	int error = sigframe_push(uc, &action, signo, info, s->mask, &s->altstack, layouts(&both));
+	/* The frame may be left at home, whose kernel must never block the migration signal. */
+	int error = sigframe_push(uc, &action, signo, info, s->mask & ~ksigset_bit(KSIG_URG), &s->altstack, layouts(&both));
 
 	if (error != 0)
 		return error;
@@ -157,7 +158,7 @@ static int64_t return_from_handler(struct kernel_ucontext *uc, uint64_t nr)
 		gate_return(uc, nr);	/* home's kernel refuses the frame in its own way */
 		return GATE_DONE;
 	}
-	s->mask = mask & ~KSIGSET_UNBLOCKABLE;
+	s->mask = (mask & ~KSIGSET_UNBLOCKABLE & ~ksigset_bit(KSIG_URG)) | (old & ksigset_bit(KSIG_URG));
 	if (old & ~s->mask)
 		gate_poll(uc, 0, 0);
 	return GATE_DONE;

@@ -33,6 +33,21 @@ static void wait_for_clock(uint64_t monotonic_ns)
 	}
 }
 
+/*
+ * A small alternate stack that the program set while it was away: the migration handler must not run on it (two frames have
+ * to fit). The wrapper of sigaltstack does the same at home.
+ */
+static void place_handler(const struct core_state *s)
+{
+	uint64_t least = 2 * (s->xlayout.size + 1024ull) + 4096;
+	struct mosix_sigaction action;
+
+	if (SYS4(__NR_rt_sigaction, KSIG_URG, NULL, &action, 8) != 0 || s->altstack.size == 0 || s->altstack.size >= least)
+		return;
+	action.flags &= ~KSA_ONSTACK;
+	SYS4(__NR_rt_sigaction, KSIG_URG, &action, NULL, 8);
+}
+
 void home_resume(const void *manifest)
 {
 	struct core_state *s = core_here;
@@ -51,6 +66,7 @@ void home_resume(const void *manifest)
 	s->place = PLACE_HOME;
 	s->committed = s->dropped = s->come_home = s->order_pending = s->rung = s->handed = 0;
 	signals_restore();
+	place_handler(s);
 	SYS2(__NR_rt_sigpending, &pending, 8);
 	resume_interrupt(&frame->uc.mc.regs, s->inside, pending & ~s->mask);
 	s->inside = 0;

@@ -168,13 +168,24 @@ uint32_t resume_rewind(struct kernel_ucontext *uc)
 	return (uint32_t)record.nr + 1;
 }
 
+/* signal(7): what SA_RESTART does not help. Absolute waits are those of semaphores. */
+static int never_restarts(const struct mosix_record *record)
+{
+	switch (record->rest) {
+	case MOSIX_REST_NONE: return 0;
+	case MOSIX_REST_MS: case MOSIX_REST_TIMESPEC: case MOSIX_REST_TIMEVAL: case MOSIX_REST_ABSOLUTE: return 1;
+	case MOSIX_REST_SOCKET: return record->deadline_ns != UINT64_MAX;
+	default: return record->done > 0;
+	}
+}
+
 uint16_t resume_recorded(const struct mosix_registers *regs, uint64_t nr)
 {
 	struct mosix_record record;
 
 	if (!find_record(regs, &record) || (uint64_t)record.nr != nr)
 		return 0;
-	return MOSIX_F_RECORD | (record.done > 0 ? MOSIX_F_STARTED : 0);
+	return MOSIX_F_RECORD | (never_restarts(&record) ? MOSIX_F_STARTED : 0);
 }
 
 /* Calls whose time-out is a register need no record. */
@@ -212,20 +223,23 @@ void resume_interrupt(struct mosix_registers *regs, uint32_t inside, uint64_t pe
 {
 	uint64_t arg[6];
 	const struct call *call;
+	struct mosix_record record;
+	int never;
 
 	if (inside == 0 || pending == 0 || regs->rax != inside - 1 || !is_syscall(regs->rip))
 		return;
 	for (int i = 0; i < 6; i++)
 		arg[i] = kernel_call_argument(regs, i);
 	call = call_find(inside - 1, arg);
+	never = find_record(regs, &record) && (uint32_t)record.nr + 1 == inside && never_restarts(&record);
 	for (int signo = ksigset_first(pending); signo != 0; pending &= pending - 1, signo = ksigset_first(pending)) {
 		const struct mosix_sigaction *action = &core_here->action[signo];
 
 		if (action->handler == KSIG_DFL || action->handler == KSIG_IGN)
 			continue;
-		if (call->blocking == CALL_RESTART && action->flags & KSA_RESTART)
+		if (!never && call->blocking == CALL_RESTART && action->flags & KSA_RESTART)
 			continue;
-		if (call->blocking == CALL_NEVER)
+		if (!never && call->blocking == CALL_NEVER)
 			continue;
 		regs->rax = (uint64_t)-EINTR;
 		regs->rip += 2;

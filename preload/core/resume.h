@@ -25,7 +25,8 @@ int resume_rest(struct mosix_registers *regs, int64_t left_ns, uint64_t done);
 
 /*
  * What a live record says of the call in regs, whose instruction has been executed: MOSIX_F_RECORD if there is one,
- * MOSIX_F_STARTED if some of its bytes were done before a move; else 0.
+ * MOSIX_F_STARTED if a handled signal ends it whatever its SA_RESTART says (it has a time-out, or some of its bytes were done
+ * before a move); else 0.
  */
 uint16_t resume_recorded(const struct mosix_registers *regs, uint64_t nr);
 

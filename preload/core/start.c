@@ -48,6 +48,7 @@ void core_forked(uint64_t secret)
 }
 
 int core_is_guest(void) { return core_here->place == PLACE_GUEST; }
+uint64_t core_whereabouts(void) { return (uint64_t)core_here->epoch << 1 | (core_here->place == PLACE_GUEST); }
 uint64_t core_arena(void) { return core_here->base; }
 struct core_urgent *core_urgent(void) { return &core_here->urgent; }
 

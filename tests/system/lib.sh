@@ -206,7 +206,11 @@ suite_verdict() {
 where_is() { # PID
 	timeout 10 mosctl --json why "$1" 2> /dev/null | sed -n 's/.*"where": *"\([^"]*\)".*/\1/p' | head -1
 }
-is_registered() { [ -n "$(where_is "$1")" ]; }
+# mosrun announces the pid before libmosix is loaded into the program; reason 14 says so.
+is_registered() { # PID
+	local said
+	said=$(timeout 10 mosctl --json why "$1" 2> /dev/null) && ! grep -q "\"reason\": *14," <<< "$said"
+}
 is_at() { [ "$(where_is "$1")" = "$2" ]; } # PID NODE
 is_gone() { [ ! -e "/proc/$1" ] || grep -q '^State:[[:space:]]*Z' "/proc/$1/status" 2> /dev/null; }
 is_asleep() { grep -q '^State:[[:space:]]*S' "/proc/$1/status" 2> /dev/null; }

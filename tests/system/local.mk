@@ -20,6 +20,8 @@ HELPERS = \
 	tests/helpers/signals \
 	tests/helpers/sockets \
 	tests/helpers/sparse \
+	tests/helpers/stranger \
+	tests/helpers/stranger \
 	tests/helpers/supervise \
 	tests/helpers/sysv
 check_PROGRAMS += $(HELPERS)
@@ -134,6 +136,18 @@ tests_helpers_sparse_CFLAGS = $(HELPER_FLAGS)
 tests_helpers_sparse_LDFLAGS =
 tests_helpers_sparse_LDADD = -lm
 
+tests_helpers_stranger_SOURCES = tests/helpers/stranger.c
+tests_helpers_stranger_CPPFLAGS = -D_GNU_SOURCE=
+tests_helpers_stranger_CFLAGS = $(HELPER_FLAGS)
+tests_helpers_stranger_LDFLAGS =
+tests_helpers_stranger_LDADD = -lm
+
+tests_helpers_stranger_SOURCES = tests/helpers/stranger.c
+tests_helpers_stranger_CPPFLAGS = -D_GNU_SOURCE=
+tests_helpers_stranger_CFLAGS = $(HELPER_FLAGS)
+tests_helpers_stranger_LDFLAGS =
+tests_helpers_stranger_LDADD =
+
 tests_helpers_supervise_SOURCES = tests/helpers/supervise.c
 tests_helpers_supervise_CPPFLAGS = -D_GNU_SOURCE=
 tests_helpers_supervise_CFLAGS = $(HELPER_FLAGS)
@@ -148,15 +162,48 @@ tests_helpers_sysv_LDADD = -lm
 
 # The suite, by its entry programs; `make check SYSTEM_TESTS=` leaves it out.
 SYSTEM_TESTS = \
-	tests/system/run
+	tests/system/blocked \
+	tests/system/run \
+	tests/system/faults \
+	tests/system/badinput \
+	tests/system/cage \
+	tests/system/stays \
+	tests/system/tools
 TESTS += $(SYSTEM_TESTS)
 dist_check_SCRIPTS += \
-	tests/system/run
+	tests/system/blocked \
+	tests/system/run \
+	tests/system/faults \
+	tests/system/badinput \
+	tests/system/cage \
+	tests/system/stays \
+	tests/system/tools
 
 EXTRA_DIST += \
-	tests/system/badinput \
-	tests/system/blocked \
-	tests/system/cage \
+	bench/calls.c \
+	bench/compute.c \
+	bench/measure.h \
+	bench/pingpong.c \
+	bench/resident.c \
+	bench/run \
+	bench/startup.c \
+	ci/second-kernel \
+	tests/fuzz/cage_double.c \
+	tests/fuzz/cage_double.h \
+	tests/fuzz/fuzz_conf.c \
+	tests/fuzz/fuzz_door.c \
+	tests/fuzz/fuzz_frame.c \
+	tests/fuzz/fuzz_homed.c \
+	tests/fuzz/fuzz_key.c \
+	tests/fuzz/fuzz_manifest.c \
+	tests/fuzz/fuzz_remoted.c \
+	tests/fuzz/homed_double.c \
+	tests/fuzz/homed_double.h \
+	tests/fuzz/image.h \
+	tests/fuzz/mutate.c \
+	tests/fuzz/mutate.h \
+	tests/fuzz/plain_tls.c \
+	tests/fuzz/plain_tls.h \
 	tests/system/case.sh \
 	tests/system/cases/altstack.case \
 	tests/system/cases/awk.case \
@@ -228,7 +275,5 @@ EXTRA_DIST += \
 	tests/system/cases/xz.case \
 	tests/system/data/pytests.py \
 	tests/system/data/sqlite_tests.py \
-	tests/system/faults \
-	tests/system/lib.sh \
-	tests/system/stays \
-	tests/system/tools
+	tests/system/garbage \
+	tests/system/lib.sh

@@ -140,8 +140,8 @@ tests_unit_test_wrap_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_wrap_CFLAGS = $(MOSIX_STD)
 tests_unit_test_wrap_SOURCES = \
 	tests/unit/test_wrap.c \
-	tests/unit/test_wrap_record.c \
 	tests/unit/test_wrap_moves.c \
+	tests/unit/test_wrap_record.c \
 	tests/unit/test_wrap_same.c \
 	tests/unit/test_wrap.h \
 	preload/cancel.c \
@@ -152,18 +152,14 @@ tests_unit_test_wrap_SOURCES = \
 	preload/start.c \
 	preload/syscall.c \
 	preload/syscall_bytes.c \
-	preload/syscall_entry.S \
 	preload/syscall_signals.c \
 	preload/urgent.c \
-	preload/urgent_mask.c \
 	preload/urgent_mask.c \
 	preload/vdso.c \
 	preload/wrap_action.c \
 	preload/wrap_altstack.c \
-	preload/wrap_altstack.c \
 	preload/wrap_bytes.c \
 	preload/wrap_clock.c \
-	preload/wrap_inner.c \
 	preload/wrap_inner.c \
 	preload/wrap_ipc.c \
 	preload/wrap_mask.c \
@@ -183,7 +179,7 @@ tests_unit_test_xstate_SOURCES = \
 	preload/core/xstate.c
 tests_unit_test_xstate_LDADD = $(UNIT_LIBS)
 
-# The unit tests alone, without the system tests: what the sanitizer build runs.
+# Unit tests and fuzz drivers alone, without the system tests: what the sanitizer build runs.
 check-unit:
-	$(AM_V_GEN)$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(UNIT_TESTS) $(UNIT_CHECKS)'
+	$(AM_V_GEN)$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(UNIT_TESTS) $(UNIT_CHECKS) $(FUZZ_TESTS)'
 .PHONY: check-unit

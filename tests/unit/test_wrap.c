@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The wrappers of preload/, linked into this program with a core of a few lines, so that they interpose libc's functions as
- * they do when preloaded. Four kinds of test:
+ * they do when preloaded. Five kinds of test:
  *   same     a scenario is run in two children, with libc's functions and with the wrappers: what they log must be equal
  *   record   a seccomp filter traps each blocking call; the record must name the number and the registers that arrive
  *   cancel   each cancellation point still is one, before and while it blocks
+ *   moves    the process is moved between any two steps of a wrapper, and interrupted by the migration signal while it waits
  *   enroll   the constructor and fork's child each send homed one datagram and leave no descriptor
  */
 #define _GNU_SOURCE
@@ -22,6 +23,10 @@ static void on_urgent(int sig, siginfo_t *info, void *context)
 {
 	struct mosix_sigaction action = urgent.action;
 
+	if (info->si_code == SI_TIMER && info->si_value.sival_int == MOVE_VALUE) {
+		moved(context);
+		return;
+	}
 	if (urgent.blocked) {
 		urgent.pending = 1;
 		return;
@@ -36,11 +41,12 @@ static void on_urgent(int sig, siginfo_t *info, void *context)
 		((wrap_handler)action.handler)(sig);
 }
 
-static struct { void *handler; unsigned long flags; void *restorer; uint64_t mask; } core_action;
+struct mosix_sigaction core_action;
+
 int core_start(const struct core_config *config)
 {
 	int (*real)(int, const struct sigaction *, struct sigaction *) = wrap_resolve(WRAP_sigaction);
-	struct sigaction act = { .sa_sigaction = on_urgent, .sa_flags = SA_SIGINFO | SA_RESTART };
+	struct sigaction act = { .sa_sigaction = on_urgent, .sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK };
 
 	seen = *config;
 	real(SIGURG, &act, NULL);
@@ -194,6 +200,20 @@ static int receive(int fd, struct mosix_register *word, pid_t *ret_pid)
 	return got == sizeof(*word) ? 0 : -1;
 }
 
+/* In a child of fork: mask and handler of SIGURG, a wait. */
+static int works(void)
+{
+	sigset_t set, old;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGURG);
+	if (signal(SIGURG, SIG_IGN) != SIG_DFL || signal(SIGURG, SIG_DFL) != SIG_IGN)
+		return 0;
+	if (sigprocmask(SIG_BLOCK, &set, NULL) || sigprocmask(SIG_UNBLOCK, &set, &old) || !sigismember(&old, SIGURG))
+		return 0;
+	return poll(NULL, 0, 1) == 0;
+}
+
 static void enrolled(int fd)
 {
 	struct mosix_register word;
@@ -219,10 +239,15 @@ static void enrolled(int fd)
 	fflush(stdout);
 	pid = fork();
 	if (pid == 0)
-		_exit(forked == 0 || forked == first || wrap_on != getpid());
+		_exit(forked == 0 || forked == first || wrap_on != getpid() || !works());
 	waitpid(pid, &status, 0);
 	EXPECT(status == 0, "child %x", status);
 	EXPECT(receive(fd, &word, &from) == 0 && word.pid == (uint32_t)pid && from == pid && word.secret != first, "child's word");
+	pid = vfork();
+	if (pid == 0)
+		_exit(wrap_on == getpid());
+	waitpid(pid, &status, 0);
+	EXPECT(status == 0 && wrap_on == getpid(), "child of vfork %x", status);
 	EXPECT(receive(fd, &word, &from) != 0, "one word too many");
 }
 
@@ -276,6 +301,7 @@ int main(int argc, char **argv)
 	enrolled(atoi(getenv("TEST_WRAP_FD")));
 	all_same();
 	records();
+	moves();
 	clocks();
 	cancellation();
 	printf("%s\n", failures ? "FAILED" : "ok");

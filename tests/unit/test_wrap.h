@@ -66,4 +66,12 @@ void find_apis(void);
 void all_same(void);	/* test_wrap_same.c */
 void records(void);	/* test_wrap_record.c */
 
+/* test_wrap_moves.c: the process is moved at chosen moments. */
+extern int guest;
+void moves(void);
+void moved(ucontext_t *context);	/* the migration signal of the core in test_wrap.c */
+#define MOVE_VALUE 4711
+
+extern struct mosix_sigaction core_action;
+
 #endif

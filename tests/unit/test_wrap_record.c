@@ -113,12 +113,14 @@ static void all_records(void)
 		SYS_epoll_pwait2, SYS_rt_sigsuspend, SYS_rt_sigtimedwait, SYS_futex, SYS_semtimedop, SYS_msgrcv, SYS_msgsnd,
 		SYS_write, SYS_writev, SYS_pwritev2, SYS_sendfile, SYS_copy_file_range, SYS_sendto, SYS_sendmsg, SYS_recvfrom,
 		SYS_recvmsg, SYS_read, SYS_readv, SYS_accept, SYS_accept4, SYS_connect, SYS_ioctl, SYS_io_getevents,
+		SYS_fallocate, SYS_nanosleep, SYS_select, SYS_semop, SYS_io_pgetevents,
 	};
 	struct timespec two = { 2, 0 }, until;
 	struct timeval two_tv = { 2, 0 };
 	struct iovec list[2] = { { (void *)"abc", 3 }, { (void *)"de", 2 } };
 	struct msghdr message = { .msg_iov = list, .msg_iovlen = 2 };
 	sigset_t set;
+	struct { const sigset_t *mask; size_t size; } pair_of = { &set, 8 };
 	int pair[2];
 	sem_t sem;
 	char bytes[16];
@@ -158,11 +160,50 @@ static void all_records(void)
 	expected.mask_place = 0;
 	RECORDED_AS(SYS_rt_sigsuspend, MOSIX_REST_NONE, -1, -EINTR, -1, sigsuspend(&set));
 	expected.has_mask = 2;
+	RECORDED_AS(SYS_rt_sigtimedwait, MOSIX_REST_TIMESPEC, 2, -EAGAIN, -1, sigtimedwait(&set, NULL, &two));
+	urgent.action.handler = (uintptr_t)all_records;
 	expected.restart = 0;
 	RECORDED_AS(SYS_rt_sigtimedwait, MOSIX_REST_TIMESPEC, 2, -EAGAIN, -1, sigtimedwait(&set, NULL, &two));
-	expected.has_mask = 0;
+	RECORDED_AS(SYS_rt_sigtimedwait, MOSIX_REST_TIMESPEC, 2, -EAGAIN, -1, syscall(SYS_rt_sigtimedwait, &set, NULL, &two, 8l));
+	urgent.action.handler = 0;
+	expected.has_mask = 1;
 	expected.restart = 1;
+	expected.mask_place = 3;
+	RECORDED_AS(SYS_ppoll, MOSIX_REST_TIMESPEC, 2, 0, 0, syscall(SYS_ppoll, NULL, 0l, &two, &set, 8l));
+	expected.mask_place = 5;
+	RECORDED_AS(SYS_pselect6, MOSIX_REST_TIMESPEC, 2, 0, 0, syscall(SYS_pselect6, 1l, NULL, NULL, NULL, &two, &pair_of));
+	expected.mask_place = 4;
+	RECORDED_AS(SYS_epoll_pwait, MOSIX_REST_MS, 2, 0, 0, syscall(SYS_epoll_pwait, 5l, bytes, 1l, 2000l, &set, 8l));
+	RECORDED_AS(SYS_epoll_pwait2, MOSIX_REST_TIMESPEC, 2, 0, 0, syscall(SYS_epoll_pwait2, 5l, bytes, 1l, &two, &set, 8l));
+	expected.mask_place = 0;
+	RECORDED_AS(SYS_rt_sigsuspend, MOSIX_REST_NONE, -1, -EINTR, -1, syscall(SYS_rt_sigsuspend, &set, 8l));
+	expected.has_mask = 0;
 	sigdelset(&set, SIGURG);
+	RECORDED_AS(SYS_pause, MOSIX_REST_NONE, -1, -EINTR, -1, syscall(SYS_pause));
+	RECORDED_AS(SYS_nanosleep, MOSIX_REST_TIMESPEC, 2, 0, 0, syscall(SYS_nanosleep, &two, NULL));
+	RECORDED_AS(SYS_poll, MOSIX_REST_MS, 2, 0, 0, syscall(SYS_poll, NULL, 0l, 2000l));
+	RECORDED_AS(SYS_poll, MOSIX_REST_NONE, -1, 0, 0, syscall(SYS_poll, NULL, 0l, -1l));
+	RECORDED_AS(SYS_select, MOSIX_REST_TIMEVAL, 2, 0, 0, syscall(SYS_select, 1l, NULL, NULL, NULL, &two_tv));
+	RECORDED_AS(SYS_epoll_wait, MOSIX_REST_MS, 2, 0, 0, syscall(SYS_epoll_wait, 5l, bytes, 1l, 2000l));
+	RECORDED_AS(SYS_futex, MOSIX_REST_TIMESPEC, 2, -ETIMEDOUT, -1, syscall(SYS_futex, bytes, 0l, 0l, &two, NULL, 0l));
+	RECORDED_AS(SYS_futex, MOSIX_REST_ABSOLUTE, -1, 0, 0, syscall(SYS_futex, bytes, 9l, 0l, &until, NULL, 1l));
+	RECORDED_AS(SYS_semop, MOSIX_REST_NONE, -1, 0, 0, syscall(SYS_semop, 1l, NULL, 1l));
+	RECORDED_AS(SYS_semtimedop, MOSIX_REST_TIMESPEC, 2, 0, 0, syscall(SYS_semtimedop, 1l, NULL, 1l, &two));
+	RECORDED_AS(SYS_msgrcv, MOSIX_REST_NONE, -1, 3, 3, syscall(SYS_msgrcv, 1l, bytes, 4l, -7l, 0l));
+	RECORDED_AS(SYS_msgsnd, MOSIX_REST_NONE, -1, 0, 0, syscall(SYS_msgsnd, 1l, bytes, 4l, 0l));
+	RECORDED_AS(SYS_io_getevents, MOSIX_REST_TIMESPEC, 2, 0, 0, syscall(SYS_io_getevents, 1l, 1l, 1l, bytes, &two));
+	RECORDED_AS(SYS_io_pgetevents, MOSIX_REST_TIMESPEC, 2, 0, 0, syscall(SYS_io_pgetevents, 1l, 1l, 1l, bytes, &two, NULL));
+	RECORDED_AS(SYS_write, MOSIX_REST_COUNT, -1, 3, 8, syscall(SYS_write, 1l, "abcdefgh", 8l));
+	RECORDED_AS(SYS_write, MOSIX_REST_COUNT, -1, -EPIPE, 5, syscall(SYS_write, 1l, "abcdefgh", 8l));
+	RECORDED_AS(SYS_writev, MOSIX_REST_IOV, -1, 0, 5, syscall(SYS_writev, 1l, list, 2l));
+	RECORDED_AS(SYS_sendfile, MOSIX_REST_SPLICE, -1, 7, 7, syscall(SYS_sendfile, 1l, 0l, NULL, 99l));
+	RECORDED_AS(SYS_copy_file_range, MOSIX_REST_SPLICE, -1, 7, 7, syscall(SYS_copy_file_range, 1l, NULL, 0l, NULL, 99l, 0l));
+	RECORDED_AS(SYS_sendto, MOSIX_REST_COUNT, -1, 3, 8, syscall(SYS_sendto, pair[0], "abcdefgh", 8l, 0l, NULL, 0l));
+	RECORDED_AS(SYS_sendmsg, MOSIX_REST_MSG, -1, -EINTR, 5, syscall(SYS_sendmsg, pair[0], &message, 0l));
+	RECORDED_AS(SYS_recvfrom, MOSIX_REST_COUNT, -1, 3, 8, syscall(SYS_recvfrom, pair[0], bytes, 8l, MSG_WAITALL, NULL, NULL));
+	RECORDED_AS(SYS_recvmsg, MOSIX_REST_MSG, -1, 0, 5, syscall(SYS_recvmsg, pair[0], &message, MSG_WAITALL));
+	RECORDED_AS(SYS_fallocate, MOSIX_REST_NONE, -1, 0, 0, fallocate(1, 0, 0, 5));
+	RECORDED_AS(SYS_fallocate, MOSIX_REST_NONE, -1, 0, 0, posix_fallocate(1, 0, 5));
 	RECORDED_AS(SYS_rt_sigtimedwait, MOSIX_REST_NONE, -1, SIGHUP, SIGHUP, sigwaitinfo(&set, NULL));
 	RECORDED_AS(SYS_futex, MOSIX_REST_ABSOLUTE, -1, -ETIMEDOUT, -1, sem_timedwait(&sem, &until));
 	RECORDED_AS(SYS_futex, MOSIX_REST_ABSOLUTE, -1, -EINTR, -1, sem_clockwait(&sem, CLOCK_REALTIME, &until));
@@ -191,6 +232,9 @@ static void all_records(void)
 	RECORDED_AS(SYS_recvmsg, MOSIX_REST_SOCKET, 2, 1, 1, recvmsg(pair[0], &message, 0));
 	RECORDED_AS(SYS_read, MOSIX_REST_SOCKET, 2, 1, 1, read(pair[0], bytes, 8));
 	RECORDED_AS(SYS_readv, MOSIX_REST_SOCKET, 2, 1, 1, readv(pair[0], list, 2));
+	RECORDED_AS(SYS_read, MOSIX_REST_SOCKET, 2, 1, 1, syscall(SYS_read, pair[0], bytes, 8l));
+	RECORDED_AS(SYS_recvfrom, MOSIX_REST_SOCKET, 2, 1, 1, syscall(SYS_recvfrom, pair[0], bytes, 8l, 0l, NULL, NULL));
+	RECORDED_AS(SYS_connect, MOSIX_REST_SOCKET, 2, 0, 0, syscall(SYS_connect, pair[0], NULL, 0l));
 	RECORDED_AS(SYS_accept, MOSIX_REST_SOCKET, 2, 9, 9, accept(pair[0], NULL, NULL));
 	RECORDED_AS(SYS_accept4, MOSIX_REST_SOCKET, 2, 9, 9, accept4(pair[0], NULL, NULL, 0));
 	RECORDED_AS(SYS_connect, MOSIX_REST_SOCKET, 2, 0, 0, connect(pair[0], NULL, 0));

@@ -411,8 +411,112 @@ static void interrupted(const struct api *a, FILE *log)
 	free(big);
 }
 
+/* What syscall() says, and what the other functions see afterwards. */
+static void numbers(const struct api *a, FILE *log)
+{
+	static const uintptr_t bad[] = { 0, 1, 4096, 0x7fffffffffff, 0xffff800000000000 };
+	struct { void *handler; uint64_t flags, restorer, mask; } action = { 0 }, old;
+	uint64_t urgent_too = 1ull << (SIGURG - 1) | 1ull << (SIGUSR1 - 1), mask = 0, pair[2] = { (uintptr_t)&urgent_too, 8 };
+	struct timespec none = { 0, 0 }, second = { 1, 0 };
+	long (*call)(long, ...) = a->r.syscall;
+	struct pollfd ready = { -1, 0, 0 };
+	int pipes[2];
+
+	if (pipe(pipes))
+		abort();
+	ready = (struct pollfd){ pipes[1], POLLOUT, 0 };
+	TRY(call(SYS_getpid) == getpid());
+	TRY(call(-1l));
+	TRY(call(511l));
+	TRY(call(512l));
+	TRY(call(SYS_mmap, 0l, 4096l, 3l, (long)(MAP_PRIVATE | MAP_ANONYMOUS), -1l, 4096l) != -1);
+	TRY(call(SYS_mmap, 0l, 4096l, 3l, (long)(MAP_PRIVATE | MAP_ANONYMOUS), -1l, 1l));
+	for (int how = -1; how <= 3; how++) {
+		TRY(call(SYS_rt_sigprocmask, (long)how, &urgent_too, &mask, 8l));
+		fprintf(log, "mask %lx\n", (unsigned long)mask);
+		log_now(a, log, "then");
+		TRY(call(SYS_rt_sigprocmask, (long)how, &urgent_too, &mask, 9l));
+	}
+	call(SYS_rt_sigaction, (long)SIGURG, NULL, &old, 8l);
+	action.handler = (void *)count_call;
+	action.flags = old.flags | 0x04000000;
+	action.restorer = old.restorer;
+	call(SYS_rt_sigaction, (long)SIGUSR1, NULL, &old, 8l);
+	fprintf(log, "usr1 %p %lx %lx\n", old.handler, (long)old.flags, (long)old.mask);
+	for (int sig = SIGURG; ; sig = SIGUSR1) {
+		action.mask = urgent_too;
+		a->r.signal(sig, count_call);
+		TRY(call(SYS_rt_sigaction, (long)sig, NULL, &old, 8l));
+		action.restorer = old.restorer;
+		TRY(call(SYS_rt_sigaction, (long)sig, &action, &old, 8l));
+		fprintf(log, "old %p %lx %lx\n", old.handler, (long)old.flags, (long)old.mask);
+		TRY(call(SYS_rt_sigaction, (long)sig, &action, &old, 8l));
+		fprintf(log, "old %p %lx %lx\n", old.handler, (long)old.flags, (long)old.mask);
+		log_action(a, log, sig);
+		TRY(call(SYS_rt_sigaction, (long)sig, &action, &old, 16l));
+		if (sig == SIGUSR1)
+			break;
+	}
+	mask = urgent_too;
+	TRY(call(SYS_rt_sigprocmask, (long)SIG_UNBLOCK, &mask, NULL, 8l));
+	raise(SIGURG);
+	log_now(a, log, "raised");
+	TRY(call(SYS_rt_sigprocmask, (long)SIG_BLOCK, &mask, NULL, 8l));
+	raise(SIGURG);
+	log_now(a, log, "blocked");
+	TRY(call(SYS_rt_sigpending, &mask, 8l));
+	fprintf(log, "pending %lx\n", (long)mask);
+	TRY(call(SYS_rt_sigtimedwait, &urgent_too, NULL, &none, 8l));
+	TRY(call(SYS_rt_sigtimedwait, &urgent_too, NULL, &none, 8l));
+	raise(SIGURG);
+	mask = 0;
+	TRY(call(SYS_rt_sigsuspend, &mask, 8l));
+	log_now(a, log, "suspended");
+	raise(SIGURG);
+	TRY(call(SYS_ppoll, NULL, 0l, NULL, &mask, 8l));
+	log_now(a, log, "polled");
+	TRY(call(SYS_ppoll, &ready, 1l, &second, &urgent_too, 8l));
+	fprintf(log, "left %d\n", second.tv_sec == 0 && second.tv_nsec > 0);
+	second = (struct timespec){ 1, 0 };
+	TRY(call(SYS_pselect6, 0l, NULL, NULL, NULL, &none, pair));
+	TRY(call(SYS_epoll_pwait, -1l, NULL, 1l, 1l, &urgent_too, 8l));
+	for (int i = 0; i < 5; i++) {
+		void *at = (void *)bad[i];
+
+		TRY(call(SYS_rt_sigprocmask, (long)SIG_BLOCK, at, NULL, 8l));
+		TRY(call(SYS_rt_sigaction, (long)SIGURG, at, NULL, 8l));
+		TRY(call(SYS_rt_sigaction, (long)SIGURG, NULL, at, 8l));
+		TRY(call(SYS_rt_sigaction, (long)SIGUSR2, at, at, 8l));
+		TRY(call(SYS_nanosleep, at, NULL));
+		TRY(call(SYS_clock_nanosleep, 0l, 0l, at, NULL));
+		TRY(call(SYS_futex, pipes, 0l, (long)pipes[0], at ? at : (void *)8, NULL, 0l));
+		TRY(call(SYS_ppoll, &ready, 1l, at, NULL, 0l));
+		TRY(call(SYS_ppoll, &ready, 1l, NULL, at, 8l));
+		TRY(call(SYS_select, 0l, NULL, NULL, NULL, at ? at : (void *)8));
+		TRY(call(SYS_pselect6, 0l, NULL, NULL, NULL, &none, at));
+		TRY(call(SYS_rt_sigsuspend, at ? at : (void *)8, 8l));
+		TRY(call(SYS_rt_sigtimedwait, at, NULL, &none, 8l));
+		TRY(call(SYS_sendmsg, (long)pipes[0], at, 0l));
+		TRY(call(SYS_writev, (long)pipes[1], at, 1l));
+		TRY(call(SYS_sigaltstack, at, NULL));
+		TRY(call(SYS_rt_sigpending, at, 8l));
+		TRY(call(SYS_signalfd4, -1l, at, 8l, 0l) < 0);
+		TRY(call(SYS_getrandom, at, 5l, 0l));
+	}
+	TRY(call(SYS_nanosleep, &(struct timespec){ 0, -1 }, NULL));
+	TRY(call(SYS_futex, pipes, 0l, (long)pipes[0], &(struct timespec){ 0, 1000 }, NULL, 0l));
+	TRY(call(SYS_futex, pipes, 0l, (long)pipes[0] + 1, &second, NULL, 0l));
+	TRY(call(SYS_futex, pipes, 0l, (long)pipes[0], &(struct timespec){ 0, -1 }, NULL, 0l));
+	TRY(call(SYS_futex, pipes, 1l, 1l));
+	TRY(call(SYS_write, (long)pipes[1], "abc", 3l));
+	TRY(call(SYS_read, (long)pipes[0], &mask, 8l));
+	TRY(call(SYS_poll, NULL, 0l, 0l));
+	TRY(call(SYS_epoll_wait, -1l, NULL, 1l, 0l));
+}
+
 void all_same(void)
 {
+	same("numbers", numbers);
 	same("masks", masks);
 	same("actions", actions);
 	same("urgents", urgents);
