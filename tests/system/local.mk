@@ -21,7 +21,6 @@ HELPERS = \
 	tests/helpers/sockets \
 	tests/helpers/sparse \
 	tests/helpers/stranger \
-	tests/helpers/stranger \
 	tests/helpers/supervise \
 	tests/helpers/sysv
 check_PROGRAMS += $(HELPERS)
@@ -142,12 +141,6 @@ tests_helpers_stranger_CFLAGS = $(HELPER_FLAGS)
 tests_helpers_stranger_LDFLAGS =
 tests_helpers_stranger_LDADD = -lm
 
-tests_helpers_stranger_SOURCES = tests/helpers/stranger.c
-tests_helpers_stranger_CPPFLAGS = -D_GNU_SOURCE=
-tests_helpers_stranger_CFLAGS = $(HELPER_FLAGS)
-tests_helpers_stranger_LDFLAGS =
-tests_helpers_stranger_LDADD =
-
 tests_helpers_supervise_SOURCES = tests/helpers/supervise.c
 tests_helpers_supervise_CPPFLAGS = -D_GNU_SOURCE=
 tests_helpers_supervise_CFLAGS = $(HELPER_FLAGS)
@@ -166,6 +159,7 @@ SYSTEM_TESTS = \
 	tests/system/run \
 	tests/system/faults \
 	tests/system/badinput \
+	tests/system/garbage \
 	tests/system/cage \
 	tests/system/stays \
 	tests/system/tools
@@ -175,6 +169,7 @@ dist_check_SCRIPTS += \
 	tests/system/run \
 	tests/system/faults \
 	tests/system/badinput \
+	tests/system/garbage \
 	tests/system/cage \
 	tests/system/stays \
 	tests/system/tools

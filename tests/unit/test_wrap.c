@@ -57,6 +57,7 @@ int core_start(const struct core_config *config)
 void core_forked(uint64_t secret) { forked = secret; }
 uint64_t core_arena(void) { return 0x1234000; }
 struct core_urgent *core_urgent(void) { return &urgent; }
+uint64_t core_whereabouts(void) { return 0; }
 uint64_t core_away_user(void) { return away_user; }
 uint64_t core_away_system(void) { return away_system; }
 
