@@ -105,7 +105,8 @@ struct core_state {
 
 	/* Accounting, nanoseconds. */
 	uint64_t away_user, away_system;	/* consumed elsewhere and finished */
-	uint64_t freeze_at, moved_pages, moved_bytes, started_at;
+	uint64_t moved_pages, moved_bytes;	/* of the last move */
+	uint64_t freeze_at;			/* CLOCK_MONOTONIC when the homecoming under way froze the guest, 0 none */
 
 	/* The guest. */
 	uint32_t rang;			/* the doorbell rang inside the vDSO */

@@ -149,6 +149,7 @@ static void take_home(const struct mosix_frame *request)
 	int error;
 
 	s->handed = 0;
+	s->freeze_at = core_clock(1);	/* the guest froze a message earlier */
 	if (requeue)
 		memcpy(&refused, arena_at(ARENA_PAYLOAD), sizeof(refused));
 	if (deputy_send(&answer, NULL) != 0)

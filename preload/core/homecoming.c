@@ -285,6 +285,8 @@ int home_take(void)
 	error = receive_runs(m, error);
 	if (error != 0)
 		return error;
+	core_here->moved_pages = m->pages;
+	core_here->moved_bytes = sizeof(*m) + manifest_tail(m) + m->pages * MOSIX_PAGE;
 	protect(m);
 	take_state(m);
 	return 0;

@@ -17,6 +17,8 @@
 
 
 
+#define STALL_SECONDS 60
+
 static int is_migration_signal(const struct kernel_siginfo *info)
 {
 	return info->code == KSI_QUEUE && info->rt.value == core_here->config.secret;
@@ -104,6 +106,15 @@ static uint32_t go(struct kernel_ucontext *uc, const struct mosix_order *order, 
 	return reason;
 }
 
+/* A node that lives but neither reads nor writes any more is as good as gone. Idle channels are waited for by ppoll. */
+static void limit_stalls(int fd)
+{
+	struct { int64_t sec, usec; } limit = { STALL_SECONDS, 0 };
+
+	SYS5(__NR_setsockopt, fd, 1 /* SOL_SOCKET */, 20 /* SO_RCVTIMEO */, &limit, sizeof(limit));
+	SYS5(__NR_setsockopt, fd, 1 /* SOL_SOCKET */, 21 /* SO_SNDTIMEO */, &limit, sizeof(limit));
+}
+
 static void close_channels(void)
 {
 	SYS1(__NR_close, core_here->call_fd);
@@ -122,6 +133,8 @@ static void leave(struct kernel_ucontext *uc, int orders, const struct mosix_ord
 	s->call_fd = orders_hide(fds[MOSIX_CHANNEL_CALL]);
 	s->control_fd = orders_hide(fds[MOSIX_CHANNEL_CONTROL]);
 	s->page_fd = orders_hide(fds[MOSIX_CHANNEL_PAGE]);
+	limit_stalls(s->call_fd);
+	limit_stalls(s->page_fd);
 	s->maps_fd = maps_open("/proc/thread-self/maps");
 	if (s->maps_fd >= 0)
 		s->maps_fd = orders_hide(s->maps_fd);

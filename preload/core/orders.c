@@ -123,6 +123,9 @@ void orders_tell(uint32_t kind, uint32_t reason, int64_t detail)
 		return;
 	word.pages = core_here->moved_pages;
 	word.bytes = core_here->moved_bytes;
+	if (kind == MOSIX_WORD_HOME && core_here->freeze_at)
+		word.freeze_ns = word.total_ns = core_clock(1) - core_here->freeze_at;
+	core_here->freeze_at = 0;
 	orders_say(fd, &word);
 	SYS1(__NR_close, fd);
 }
