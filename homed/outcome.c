@@ -18,6 +18,8 @@ void outcome_set(struct outcome *o, uint32_t reason, int64_t detail, const char 
 		va_end(ap);
 		if (!new.text[n + 2])
 			new.text[n] = 0;
+		else if (!strncmp(new.text + n + 2, new.text, (size_t)n))	/* what a node says begins with its sentence */
+			memmove(new.text, new.text + n + 2, strlen(new.text + n + 2) + 1);
 	}
 	/* what a node says is shown on the user's terminal */
 	for (char *at = new.text; *at; at++)

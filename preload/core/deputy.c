@@ -16,6 +16,7 @@ static __attribute__((noreturn)) void guest_gone(void)
 	struct core_state *s = core_here;
 
 	if (!s->committed) {
+		home_close();
 		orders_tell(MOSIX_WORD_HOME, MOSIX_WHY_REVOKED, 0);
 		s->mask = ((const struct mosix_manifest *)arena_at(ARENA_MANIFEST))->thread.mask;
 		if (s->held.signo)
@@ -171,6 +172,7 @@ static void take_home(const struct mosix_frame *request)
 		SYS3(__NR_rt_sigqueueinfo, s->pid, requeue, &refused);
 	if (s->held.signo)
 		signals_requeue();
+	home_close();
 	orders_tell(MOSIX_WORD_HOME, reason, (int64_t)request->arg[1]);
 	home_resume(arena_at(ARENA_RETURN));
 }

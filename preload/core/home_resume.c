@@ -48,6 +48,18 @@ static void place_handler(const struct core_state *s)
 	SYS4(__NR_rt_sigaction, KSIG_URG, &action, NULL, 8);
 }
 
+void home_close(void)
+{
+	struct core_state *s = core_here;
+	int32_t *own[] = { &s->call_fd, &s->control_fd, &s->page_fd, &s->maps_fd };
+
+	for (unsigned i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
+		if (*own[i] > 0)
+			SYS1(__NR_close, *own[i]);
+		*own[i] = 0;
+	}
+}
+
 void home_resume(const void *manifest)
 {
 	struct core_state *s = core_here;
@@ -56,10 +68,7 @@ void home_resume(const void *manifest)
 	uint64_t pending = 0;
 
 	wait_for_clock(m->monotonic_ns);
-	SYS1(__NR_close, s->call_fd);
-	SYS1(__NR_close, s->control_fd);
-	SYS1(__NR_close, s->page_fd);
-	SYS1(__NR_close, s->maps_fd);
+	home_close();
 	restore_kernel_state(s, m->thread.fs_base);
 	frame_build(m, &s->altstack, s->mask & ~ksigset_bit(KSIG_URG), &frame);	/* cannot fail: home_take() has tried it */
 	SYS3(__NR_madvise, s->base + ARENA_ORDER, MOSIX_ARENA_SIZE - ARENA_ORDER - MOSIX_PAGE, MADV_DONTNEED);

@@ -18,6 +18,12 @@ void home_drop(void);
 int home_take(void);
 
 /*
+ * Closes the deputy's descriptors. Before homed is told that the process is home: it looks at the descriptors of a process
+ * that it wants to send away again.
+ */
+void home_close(void);
+
+/*
  * Gives the process back to the program: dispositions, rseq, robust list, clear_child_tid, then rt_sigreturn from a frame in
  * the arena that is built from this manifest (in the arena). Closes the channels first.
  */

@@ -17,8 +17,9 @@ static char path[32];
 void fuzz_begin(void)
 {
 	static const char *const texts[] = {
-		"[node]\nname = n1\nlisten = 127.0.0.1:7000\n\n[nodes]\nn2 = 127.0.0.2:7001\nn3 = [::1]:7002\nlong.name-x_1 = host.example:1\n"
-		"[security]\nkey = /home/user/key\ntrusted_network = yes\n[policy]\nchurn_ms = 250\n",
+		("[node]\nname = n1\nlisten = 127.0.0.1:7000\n\n[nodes]\nn2 = 127.0.0.2:7001\nn3 = [::1]:7002\n"
+		 "long.name-x_1 = host.example:1\n[security]\nkey = /home/user/key\ntrusted_network = yes\n[policy]\n"
+		 "churn_ms = 250\n"),
 		"[nodes]\nn2 = 127.0.0.1:1\nn2 = 127.0.0.1:2\n",
 		"# a comment\n; another\n[security]\nkey = ~/key\n trusted_network = no ; at the end\n",
 		"[policy]\nchurn_ms = 99999999999999999999\n[node]\nname = home\nlisten = :0\n",

@@ -25,7 +25,7 @@
 
 static void settle(void);
 
-const struct fuzz_driver fuzz_driver = { .name = "door", .rounds = 4000, .script = true, .settle = settle };
+const struct fuzz_driver fuzz_driver = { .name = "door", .rounds = 2000, .script = true, .settle = settle };
 
 static uv_loop_t loop;
 static struct node node = { .loop = &loop, .name = "n2" };

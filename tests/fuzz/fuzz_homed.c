@@ -43,7 +43,7 @@ enum { MARK_PID, MARK_EPOCH, MARK_ID, MARKS };
 
 static void settle(void);
 
-const struct fuzz_driver fuzz_driver = { .name = "homed", .rounds = 4000, .script = true, .msgpack = true, .settle = settle };
+const struct fuzz_driver fuzz_driver = { .name = "homed", .rounds = 1500, .script = true, .msgpack = true, .settle = settle };
 
 static uv_loop_t loop;
 static struct homed homed = { .loop = &loop };

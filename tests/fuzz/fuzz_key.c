@@ -12,7 +12,7 @@
 
 #define DIGITS (2 * KEY_SIZE)
 
-const struct fuzz_driver fuzz_driver = { .name = "key", .rounds = 60000 };
+const struct fuzz_driver fuzz_driver = { .name = "key", .rounds = 30000 };
 
 static int file;
 static char path[32];

@@ -35,7 +35,7 @@ enum { MESSAGE, RAW, CHANNEL, PAGE, LOADER, RELAY, STREAMS };
 
 static void settle(void);
 
-const struct fuzz_driver fuzz_driver = { .name = "remoted", .rounds = 12000, .script = true, .msgpack = true, .settle = settle };
+const struct fuzz_driver fuzz_driver = { .name = "remoted", .rounds = 5000, .script = true, .msgpack = true, .settle = settle };
 
 static uv_loop_t loop;
 static struct node node = { .loop = &loop, .name = "n2", .trusted_network = true };

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# One driver for each decoder of what another machine or another process sent. `make check` gives each a bounded number of rounds from
-# seed 1; more by hand: tests/fuzz/fuzz_NAME -n ROUNDS -s SEED. As targets of libFuzzer, in a build directory of their own:
+# One driver for each decoder of what another machine or another process sent. `make check` gives each a bounded number of
+# rounds from seed 1; more by hand: tests/fuzz/fuzz_NAME -n ROUNDS -s SEED. As targets of libFuzzer, built apart:
 #   configure CC=clang CFLAGS='-O1 -g -fsanitize=fuzzer-no-link,address,undefined'
 #   make tests/fuzz/fuzz_NAME CPPFLAGS=-DFUZZ_LIBFUZZER LDFLAGS=-fsanitize=fuzzer
 FUZZ_CPPFLAGS = $(AM_CPPFLAGS) $(COMMON_CFLAGS)

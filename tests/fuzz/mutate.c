@@ -219,7 +219,9 @@ static size_t value_size(const uint8_t *at, size_t left)
 
 static size_t make_value(uint8_t to[600])
 {
-	static const char *const words[] = { "", "home", "best", "n2", "offer", "accept", "t", "\xff\xfe", "%n%s%s", "/etc/passwd", "\x1b[2J\n" };
+	static const char *const words[] = {
+		"", "home", "best", "n2", "offer", "accept", "t", "\xff\xfe", "%n%s%s", "/etc/passwd", "\x1b[2J\n",
+	};
 	size_t n;
 
 	switch (chance(8)) {
