@@ -72,7 +72,7 @@ static int put_xsave(struct mosix_manifest *m, const struct kernel_ucontext *uc)
 
 	if (fpstate == NULL)
 		return -EINVAL;
-	if (fpstate_sw(fpstate)->magic1 == KFP_MAGIC1)
+	if (fpstate_is_extended(fpstate))
 		size = fpstate_sw(fpstate)->extended_size;
 	m->xsave_size = (size + 63) & ~63u;
 	if (m->xsave_size > MOSIX_XSAVE_MAX)

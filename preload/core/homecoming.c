@@ -179,10 +179,34 @@ static int skip(uint64_t size)
 }
 
 /*
+ * Pages of one mapping of the guest. Of a shared file that was not offered it had a private copy: here the mapping is the file
+ * itself, which nobody could write to, and its pages are of no use. *failed: as below.
+ */
+static int receive_pages(const struct maps_entry *map, int count, const struct mosix_mapping *guest, uint64_t at, uint64_t size,
+			 int *failed)
+{
+	while (size > 0) {
+		const struct maps_entry *here = guest->flags & MOSIX_MAP_FILE ? entry_at(map, count, at) : NULL;
+		uint64_t piece = here && here->end - at < size ? here->end - at : size;
+		int useless = here && here->shared, error;
+
+		if (!*failed && !useless && !(guest->flags & MOSIX_MAP_STACK) && !is_library(guest->start, guest->end) &&
+		    SYS3(__NR_mprotect, at, piece, PROT_READ | PROT_WRITE) != 0)
+			*failed = -ENOMEM;
+		error = *failed || useless ? skip(piece) : core_read_all(core_here->page_fd, (void *)at, piece);
+		if (error != 0)
+			return error;
+		at += piece;
+		size -= piece;
+	}
+	return 0;
+}
+
+/*
  * Takes all runs of the image. failed: an earlier error; then they are read and thrown away. Memory is opened only where pages
  * come: opening whole reservations would be charged against overcommit.
  */
-static int receive_runs(const struct mosix_manifest *m, int failed)
+static int receive_runs(const struct maps_entry *map, int count, const struct mosix_manifest *m, int failed)
 {
 	const struct mosix_mapping *guest = manifest_mappings(m);
 	uint32_t j = 0;
@@ -205,10 +229,7 @@ static int receive_runs(const struct mosix_manifest *m, int failed)
 		if (j == m->mappings || run.start < guest[j].start || run.start + size > guest[j].end ||
 		    guest[j].flags & MOSIX_MAP_SHARED)
 			return -EBADMSG;
-		if (!failed && !(guest[j].flags & MOSIX_MAP_STACK) && !is_library(guest[j].start, guest[j].end) &&
-		    SYS3(__NR_mprotect, run.start, size, PROT_READ | PROT_WRITE) != 0)
-			failed = -ENOMEM;
-		error = failed ? skip(size) : core_read_all(core_here->page_fd, (void *)run.start, size);
+		error = receive_pages(map, count, &guest[j], run.start, size, &failed);
 		if (error != 0)
 			return error;
 		past = run.start + size;
@@ -282,7 +303,7 @@ int home_take(void)
 		return error;
 	if (error == 0)
 		open_stack(map, count);
-	error = receive_runs(m, error);
+	error = receive_runs(map, count, m, error);
 	if (error != 0)
 		return error;
 	core_here->moved_pages = m->pages;

@@ -155,6 +155,14 @@ static inline struct kernel_fpx_sw *fpstate_sw(void *fpstate)
 	return (struct kernel_fpx_sw *)((char *)fpstate + FPSTATE_SW);
 }
 
+/* Without XSAVE, Linux 5.16 and later write the first magic as well, with the size of the FXSAVE part and nothing behind it. */
+static inline int fpstate_is_extended(const void *fpstate)
+{
+	const struct kernel_fpx_sw *sw = fpstate_sw((void *)fpstate);
+
+	return sw->magic1 == KFP_MAGIC1 && sw->xstate_size >= FPSTATE_HEADER_END;
+}
+
 /* RFLAGS */
 #define KFLAGS_CF 0x000001ull
 #define KFLAGS_TF 0x000100ull

@@ -54,11 +54,6 @@ int sigframe_altstack(struct mosix_altstack *altstack, const struct mosix_altsta
 /* The area in the gate's frame; the kernel wrote it, and its software bytes say how large it is. */
 static uint8_t *gate_area(const struct kernel_ucontext *gate) { return (uint8_t *)gate->mc.fpstate; }
 
-static int is_extended(const uint8_t *area)
-{
-	return fpstate_sw((void *)area)->magic1 == KFP_MAGIC1;
-}
-
 static uint64_t *area_in_use(uint8_t *area) { return (uint64_t *)(area + FPSTATE_XSTATE_BV); }
 
 static int part_fits(const struct mosix_xlayout *layout, int i, uint32_t size)
@@ -92,7 +87,7 @@ static const struct mosix_xlayout *frame_layout(const struct kernel_ucontext *ga
 {
 	uint8_t *area = gate_area(gate);
 
-	if (!layouts || !area || !is_extended(area) || layouts->home->size < FPSTATE_HEADER_END)
+	if (!layouts || !area || !fpstate_is_extended(area) || layouts->home->size < FPSTATE_HEADER_END)
 		return NULL;
 	if (!parts_match(*area_in_use(area), layouts, fpstate_sw(area)->xstate_size))
 		return NULL;
@@ -107,7 +102,7 @@ static uint32_t frame_area_size(const struct kernel_ucontext *gate, const struct
 		return 0;
 	if (home)
 		return home->size + XSTATE_MAGIC2_SIZE;
-	return is_extended(area) ? fpstate_sw(area)->xstate_size + XSTATE_MAGIC2_SIZE : FPSTATE_LEGACY_SIZE;
+	return fpstate_is_extended(area) ? fpstate_sw(area)->xstate_size + XSTATE_MAGIC2_SIZE : FPSTATE_LEGACY_SIZE;
 }
 
 static int area_out(uint64_t to, const struct kernel_ucontext *gate, const struct mosix_xlayout *home,
@@ -222,7 +217,7 @@ static int area_look(struct frame_area *ret, uint64_t at, const struct kernel_uc
 	if (core_copy_in(ret->head, at, FPSTATE_LEGACY_SIZE) != 0)
 		return -EFAULT;
 	memcpy(&sw, ret->head + FPSTATE_SW, sizeof(sw));
-	if (sw.magic1 != KFP_MAGIC1 || !is_extended(gate_area(gate)))
+	if (sw.magic1 != KFP_MAGIC1 || !fpstate_is_extended(gate_area(gate)))
 		return 0;
 	if (layouts && sw.xfeatures == layouts->home->xfeatures && sw.xstate_size == layouts->home->size) {
 		ret->home = layouts->home;
@@ -277,7 +272,7 @@ static int area_in(uint8_t *area, const struct frame_area *from, const struct mo
 	memcpy(&mxcsr_mask, area + FPSTATE_MXCSR_MASK, sizeof(mxcsr_mask));
 	memcpy(area, from->head, FPSTATE_SW);
 	memcpy(area + FPSTATE_MXCSR_MASK, &mxcsr_mask, sizeof(mxcsr_mask));
-	if (!is_extended(area))
+	if (!fpstate_is_extended(area))
 		return 0;
 	if (!(from->xfeatures & (XSTATE_SSE | XSTATE_AVX)))
 		memcpy(area + FPSTATE_MXCSR, &mxcsr, sizeof(mxcsr));

@@ -96,7 +96,7 @@ void xstate_layout_frame(const void *fpstate, struct mosix_xlayout *ret)
 
 	copy_bytes(&sw, (const char *)fpstate + FPSTATE_SW, sizeof(sw));
 	xstate_layout(ret);
-	if (sw.magic1 != KFP_MAGIC1) {
+	if (sw.magic1 != KFP_MAGIC1 || sw.xstate_size < FPSTATE_HEADER_END) {
 		ret->xfeatures = XSTATE_LEGACY;
 		ret->size = FPSTATE_LEGACY_SIZE;
 		return;
@@ -290,6 +290,6 @@ void xstate_init(void *fpstate)
 
 	legacy_init(area, 1, 1);
 	put32(area + FPSTATE_MXCSR, MXCSR_DEFAULT);
-	if (get32(area + FPSTATE_SW) == KFP_MAGIC1)
+	if (fpstate_is_extended(area))
 		put64(area + FPSTATE_XSTATE_BV, (get64(area + FPSTATE_XSTATE_BV) & XSTATE_PKRU) | XSTATE_LEGACY);
 }

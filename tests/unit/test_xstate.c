@@ -214,6 +214,30 @@ START_TEST(pkru_does_not_hold_back)
 }
 END_TEST
 
+/* On a CPU without XSAVE the kernel writes the first magic too, but there is no header to read or to write. */
+START_TEST(first_magic_without_xsave)
+{
+	struct kernel_fpx_sw *sw = fpstate_sw(there);
+	struct mosix_xlayout layout;
+	uint8_t behind[64];
+	uint32_t size;
+
+	memset(behind, 0x5a, sizeof(behind));
+	memcpy(there, kernel_area, FPSTATE_LEGACY_SIZE);
+	memcpy(there + FPSTATE_LEGACY_SIZE, behind, sizeof(behind));
+	*sw = (struct kernel_fpx_sw){ .magic1 = KFP_MAGIC1, .extended_size = 516, .xstate_size = 512 };
+	ck_assert(!fpstate_is_extended(there));
+	xstate_layout_frame(there, &layout);
+	ck_assert_uint_eq(layout.size, FPSTATE_LEGACY_SIZE);
+	ck_assert_uint_eq(layout.xfeatures, XSTATE_FP | XSTATE_SSE);
+	ck_assert_int_eq(xstate_rebuild(back, sizeof(back), &here, there, FPSTATE_LEGACY_SIZE, &layout, &size), 0);
+	ck_assert_int_eq(xstate_rebuild(back, sizeof(back), &layout, there, FPSTATE_LEGACY_SIZE, &layout, &size), 0);
+	ck_assert_uint_eq(size, FPSTATE_LEGACY_SIZE);
+	xstate_init(there);
+	ck_assert_mem_eq(there + FPSTATE_LEGACY_SIZE, behind, sizeof(behind));
+}
+END_TEST
+
 START_TEST(hostile_areas)
 {
 	struct kernel_fpx_sw *sw = fpstate_sw(there);
@@ -309,6 +333,7 @@ int main(void)
 	tcase_add_test(tc, legacy_and_initial_states);
 	tcase_add_test(tc, mxcsr_is_masked);
 	tcase_add_test(tc, pkru_does_not_hold_back);
+	tcase_add_test(tc, first_magic_without_xsave);
 	tcase_add_test(tc, hostile_areas);
 	tcase_add_test(tc, tiles_travel);
 	suite_add_tcase(suite, tc);
