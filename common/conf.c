@@ -261,6 +261,10 @@ static int read_file(struct conf *conf, const char *path, bool must, char *error
 	} else if (line < 0 && !r.result) {
 		wrong(&r, "out of memory");
 	}
+	if (!r.result && ferror(r.file)) {	/* a directory opens, but cannot be read */
+		r.result = -EIO;
+		snprintf(error, CONF_ERROR, "%.200s: cannot be read", path);
+	}
 	free(r.set);
 	fclose(r.file);
 	return r.result;
