@@ -23,6 +23,7 @@ libcore_la_SOURCES = \
 	preload/core/deputy_signals.c \
 	preload/core/entry_check.c \
 	preload/core/frame_build.c \
+	preload/core/frames.c \
 	preload/core/gate.c \
 	preload/core/gate_call.c \
 	preload/core/gate_local.c \
@@ -59,6 +60,7 @@ libcore_la_SOURCES = \
 	preload/core/entry.h \
 	preload/core/entry_offsets.h \
 	preload/core/frame_build.h \
+	preload/core/frames.h \
 	preload/core/gate.h \
 	preload/core/guest.h \
 	preload/core/homecoming.h \

@@ -35,11 +35,11 @@
 #define ARENA_MANIFEST       MOSIX_ARENA_MANIFEST
 #define ARENA_RETURN         0x0c00000ull
 #define ARENA_REPLY          0x0c00000ull	/* the deputy's reply, up to ARENA_PAYLOAD: no move is under way then */
-#define ARENA_MANIFEST_SIZE  0x0800000ull
+#define ARENA_MANIFEST_SIZE  0x07ff000ull	/* the page behind it is room for the frame before ARENA_REPLY */
 #define ARENA_TEXT           0x1400000ull
 #define ARENA_TEXT_SIZE      0x0400000ull
 #define ARENA_RUNS           0x1800000ull
-#define ARENA_RUNS_SIZE      0x0800000ull
+#define ARENA_RUNS_SIZE      0x07ff000ull	/* the same before ARENA_PAYLOAD */
 #define ARENA_PAYLOAD        0x2000000ull
 #define ARENA_PAYLOAD_SIZE   0x0fff000ull	/* the page behind it is never mapped readable: "bad pointer" */
 #define ARENA_SCRATCH        0x3000000ull

@@ -7,6 +7,7 @@
 #include "deputy.h"
 #include "deputy_signals.h"
 #include "entry.h"
+#include "frames.h"
 #include "homecoming.h"
 #include "orders.h"
 
@@ -28,32 +29,6 @@ static __attribute__((noreturn)) void guest_gone(void)
 	SYS2(__NR_kill, s->pid, KSIG_KILL);
 	for (;;)
 		SYS1(__NR_exit_group, 128 + KSIG_KILL);
-}
-
-int deputy_receive(struct mosix_frame *frame)
-{
-	int error = core_read_all(core_here->call_fd, frame, sizeof(*frame));
-
-	if (error != 0)
-		return error;
-	if (frame->epoch != core_here->epoch || frame->length > ARENA_PAYLOAD_SIZE)
-		return -EBADMSG;
-	return core_read_all(core_here->call_fd, arena_at(ARENA_PAYLOAD), frame->length);
-}
-
-int deputy_send(struct mosix_frame *frame, const void *payload)
-{
-	uint8_t small[4096];
-	int error;
-
-	frame->epoch = core_here->epoch;
-	if (frame->length <= sizeof(small) - sizeof(*frame)) {	/* one segment on the wire for what is small */
-		memcpy(small, frame, sizeof(*frame));
-		memcpy(small + sizeof(*frame), payload, frame->length);
-		return core_write_all(core_here->call_fd, small, sizeof(*frame) + frame->length);
-	}
-	error = core_write_all(core_here->call_fd, frame, sizeof(*frame));
-	return error ? error : core_write_all(core_here->call_fd, payload, frame->length);
 }
 
 uint32_t deputy_put_signal(struct mosix_frame *reply, uint8_t *payload)
@@ -133,7 +108,7 @@ static void wait_request(struct mosix_frame *frame)
 		n = SYS5(__NR_ppoll, &poll, 1, NULL, &mask, 8);
 		if (n == -EINTR)
 			continue;
-		if (n != 1 || deputy_receive(frame) != 0)
+		if (n != 1 || frames_receive(s->call_fd, frame, ARENA_PAYLOAD) != 0)
 			guest_gone();
 		return;
 	}
@@ -153,14 +128,14 @@ static void take_home(const struct mosix_frame *request)
 	s->freeze_at = core_clock(1);	/* the guest froze a message earlier */
 	if (requeue)
 		memcpy(&refused, arena_at(ARENA_PAYLOAD), sizeof(refused));
-	if (deputy_send(&answer, NULL) != 0)
+	if (frames_send(s->call_fd, &answer, ARENA_PAYLOAD) != 0)
 		guest_gone();
 	error = home_take();
 	answer.type = error ? MOSIX_STAY : MOSIX_GOT;
 	answer.arg[0] = (uint64_t)error;
 	if (error != 0 && error != -ENOMEM && error != -EMFILE && error != -EOPNOTSUPP)
 		guest_gone();	/* its image cannot be read to the end, so neither can the next one */
-	if (deputy_send(&answer, NULL) != 0 && error != 0)
+	if (frames_send(s->call_fd, &answer, ARENA_PAYLOAD) != 0 && error != 0)
 		guest_gone();
 	if (error != 0) {
 		home_drop();
@@ -210,7 +185,7 @@ static int answer_poll(const struct mosix_frame *request)
 		home_drop();
 	if (s->come_home)
 		reply.flags |= MOSIX_F_COMEHOME;
-	return deputy_send(&reply, payload);
+	return frames_send(core_here->call_fd, &reply, ARENA_PAYLOAD);
 }
 
 /* A request that crosses a signal or an order has not begun; the program takes those first. */
@@ -222,7 +197,7 @@ static int answer_not_begun(const struct mosix_frame *request)
 	reply.length = deputy_put_signal(&reply, payload);
 	if (core_here->come_home)
 		reply.flags |= MOSIX_F_COMEHOME;
-	return deputy_send(&reply, payload);
+	return frames_send(core_here->call_fd, &reply, ARENA_PAYLOAD);
 }
 
 /* The gate has changed its own view already, so home follows whatever crosses it. */

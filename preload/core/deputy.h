@@ -10,12 +10,6 @@
    program, at home again, or with the process. */
 __attribute__((noreturn)) void deputy_main(void);
 
-/* Receives one frame and its payload (into ARENA_PAYLOAD). 0, -EPIPE at end of file, -EBADMSG, -errno. */
-int deputy_receive(struct mosix_frame *frame);
-
-/* Sends a frame of this epoch. 0 or -errno. */
-int deputy_send(struct mosix_frame *frame, const void *payload);
-
 /* Executes the call of a frame and answers it. Does not return for exit_group. 0 or -errno (of the channel). */
 int deputy_call_serve(const struct mosix_frame *request);
 

@@ -7,6 +7,7 @@
 #include "deputy.h"
 #include "deputy_signals.h"
 #include "entry.h"
+#include "frames.h"
 #include "marshal.h"
 
 #define CLOCK_MONOTONIC_NOW core_clock(1)
@@ -65,7 +66,7 @@ static int change_disposition(const struct mosix_frame *request)
 	reply.length = deputy_put_signal(&reply, arena_at(ARENA_PAYLOAD));
 	if (core_here->come_home)
 		reply.flags |= MOSIX_F_COMEHOME;
-	return deputy_send(&reply, arena_at(ARENA_PAYLOAD));
+	return frames_send(core_here->call_fd, &reply, ARENA_PAYLOAD);
 }
 
 /*
@@ -271,5 +272,5 @@ int deputy_call_serve(const struct mosix_frame *request)
 	if (error != 0)
 		return error;
 	reply.length = put + length;
-	return deputy_send(&reply, answer);
+	return frames_send(s->call_fd, &reply, ARENA_REPLY);
 }

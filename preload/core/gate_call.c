@@ -3,6 +3,7 @@
 #include <mosix/reason.h>
 #include "arena.h"
 #include "core.h"
+#include "frames.h"
 #include "gate.h"
 #include "guest.h"
 #include "marshal.h"
@@ -10,34 +11,19 @@
 
 int gate_hear(struct mosix_frame *answer)
 {
-	int error = core_read_all(core_here->call_fd, answer, sizeof(*answer));
-
-	if (error != 0)
-		return error;
-	if (answer->length > ARENA_PAYLOAD_SIZE || answer->epoch != core_here->epoch)
-		return -EBADMSG;
-	return core_read_all(core_here->call_fd, arena_at(ARENA_PAYLOAD), answer->length);
+	return frames_receive(core_here->call_fd, answer, ARENA_PAYLOAD);
 }
 
 int gate_exchange(struct mosix_frame *frame, const void *payload, struct mosix_frame *answer)
 {
-	uint8_t small[4096];
 	int error;
 
-	frame->epoch = core_here->epoch;
 	frame->sequence = ++core_here->sequence;
-	if (frame->length <= sizeof(small) - sizeof(*frame)) {
-		memcpy(small, frame, sizeof(*frame));
-		memcpy(small + sizeof(*frame), payload, frame->length);
-		error = core_write_all(core_here->call_fd, small, sizeof(*frame) + frame->length);
-	} else {
-		error = core_write_all(core_here->call_fd, frame, sizeof(*frame));
-		if (error == 0)
-			error = core_write_all(core_here->call_fd, payload, frame->length);
-	}
-	if (error != 0)
-		return error;
-	error = gate_hear(answer);
+	if (frame->length > 0 && payload != arena_at(ARENA_PAYLOAD))
+		memcpy(arena_at(ARENA_PAYLOAD), payload, frame->length);
+	error = frames_send(core_here->call_fd, frame, ARENA_PAYLOAD);
+	if (error == 0)
+		error = gate_hear(answer);
 	if (error == 0 && answer->type == MOSIX_REPLY && answer->sequence != frame->sequence)
 		return -EBADMSG;
 	return error;

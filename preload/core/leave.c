@@ -9,6 +9,7 @@
 #include "deputy.h"
 #include "deputy_signals.h"
 #include "entry.h"
+#include "frames.h"
 #include "homecoming.h"
 #include "leave.h"
 #include "maps.h"
@@ -78,9 +79,9 @@ static uint32_t await_ready(uint64_t deadline_ns)
 		left.sec = (int64_t)((deadline_ns - now) / 1000000000), left.nsec = (int64_t)((deadline_ns - now) % 1000000000);
 	if (SYS5(__NR_ppoll, &poll, 1, &left, NULL, 0) != 1)
 		return MOSIX_WHY_TIMED_OUT;
-	if (deputy_receive(&frame) != 0)
+	if (core_read_all(s->call_fd, &frame, sizeof(frame)) != 0)	/* exactly: a POLL may be right behind it */
 		return MOSIX_WHY_CUT;
-	return frame.type == MOSIX_READY ? 0 : MOSIX_WHY_BAD_IMAGE;
+	return frame.type == MOSIX_READY && frame.epoch == s->epoch && frame.length == 0 ? 0 : MOSIX_WHY_BAD_IMAGE;
 }
 
 /* Sends the image and waits until the guest stands. 0: gone, dispositions and kernel state are the deputy's. */

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Call frames between deputy and guest (wire.h). A payload lies at ARENA_PAYLOAD or ARENA_REPLY, and its frame travels from or
+ * to the bytes right before it: one write and, mostly, one read a frame.
+ */
+#ifndef MOSIX_CORE_FRAMES_H
+#define MOSIX_CORE_FRAMES_H
+
+#include <stdint.h>
+#include <mosix/wire.h>
+
+/* Sends frame and the frame->length bytes at this offset of the arena. epoch is filled in. 0 or -errno. */
+int frames_send(int fd, struct mosix_frame *frame, uint64_t area);
+
+/*
+ * Receives a frame, its payload to this offset of the arena. There is never more than one under way, so whatever has come
+ * belongs to it. 0, -EPIPE at end of file, -EBADMSG, or -errno.
+ */
+int frames_receive(int fd, struct mosix_frame *ret, uint64_t area);
+
+#endif
