@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <linux/poll.h>
 #include <mosix/call.h>
 #include <mosix/reason.h>
 #include "arena.h"
@@ -91,11 +90,14 @@ static void ring(void)
 		core_here->rung = 1;
 }
 
-/* Waits for the guest's next frame with the program's signals open, catching at most one of them. */
+/*
+ * Waits for the guest's next frame with the program's signals open, catching at most one of them. The wait is a read in the
+ * window, like any call of the guest: whatever arrives while nothing has been read ends it.
+ */
 static void wait_request(struct mosix_frame *frame)
 {
 	struct core_state *s = core_here;
-	struct pollfd poll = { .fd = s->call_fd, .events = POLLIN };
+	const uint64_t arg[6] = { (uint64_t)s->call_fd, (uint64_t)frames_start(ARENA_PAYLOAD), FRAMES_MOST };
 
 	for (;;) {
 		uint64_t mask = s->held.signo || s->handed ? SIGNALS_FULL : s->mask & ~ksigset_bit(KSIG_URG);
@@ -105,10 +107,13 @@ static void wait_request(struct mosix_frame *frame)
 			deputy_ask_orders();
 		if (s->come_home || (s->held.signo && !s->handed))
 			ring();
-		n = SYS5(__NR_ppoll, &poll, 1, NULL, &mask, 8);
-		if (n == -EINTR)
+		s->stop = 0;
+		signals_mask(mask);
+		n = deputy_window(__NR_read, arg, &s->stop);
+		signals_mask(~0ull);
+		if (n == -EINTR || n == -CORE_ERESTARTSYS || n == -EAGAIN)	/* -EAGAIN: idle for STALL_SECONDS */
 			continue;
-		if (n != 1 || frames_receive(s->call_fd, frame, ARENA_PAYLOAD) != 0)
+		if (n <= 0 || frames_finish(s->call_fd, frame, ARENA_PAYLOAD, (uint64_t)n) != 0)
 			guest_gone();
 		return;
 	}

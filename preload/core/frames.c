@@ -3,34 +3,46 @@
 #include "core.h"
 #include "frames.h"
 
+void *frames_start(uint64_t area)
+{
+	return (uint8_t *)arena_at(area) - sizeof(struct mosix_frame);
+}
+
 int frames_send(int fd, struct mosix_frame *frame, uint64_t area)
 {
-	uint8_t *start = (uint8_t *)arena_at(area) - sizeof(*frame);
+	uint8_t *start = frames_start(area);
 
 	frame->epoch = core_here->epoch;
 	memcpy(start, frame, sizeof(*frame));
 	return core_write_all(fd, start, sizeof(*frame) + frame->length);
 }
 
-int frames_receive(int fd, struct mosix_frame *ret, uint64_t area)
+int frames_finish(int fd, struct mosix_frame *ret, uint64_t area, uint64_t have)
 {
-	uint8_t *start = (uint8_t *)arena_at(area) - sizeof(*ret);
-	uint64_t have = 0, all = sizeof(*ret);
+	uint8_t *start = frames_start(area);
+	uint64_t all = 0;
 
-	while (have < all) {
-		long n = SYS3(__NR_read, fd, start + have, sizeof(*ret) + ARENA_PAYLOAD_SIZE - have);
+	for (;;) {
+		long n;
 
+		if (all == 0 && have >= sizeof(*ret)) {
+			memcpy(ret, start, sizeof(*ret));
+			if (ret->epoch != core_here->epoch || ret->length > ARENA_PAYLOAD_SIZE)
+				return -EBADMSG;
+			all = sizeof(*ret) + ret->length;
+		}
+		if (all > 0 && have >= all)
+			return have == all ? 0 : -EBADMSG;
+		n = SYS3(__NR_read, fd, start + have, FRAMES_MOST - have);
 		if (n == -EINTR)
 			continue;
 		if (n <= 0)
 			return n == 0 ? -EPIPE : (int)n;
 		have += (uint64_t)n;
-		if (all == sizeof(*ret) && have >= all) {
-			memcpy(ret, start, sizeof(*ret));
-			if (ret->epoch != core_here->epoch || ret->length > ARENA_PAYLOAD_SIZE)
-				return -EBADMSG;
-			all += ret->length;
-		}
 	}
-	return have == all ? 0 : -EBADMSG;
+}
+
+int frames_receive(int fd, struct mosix_frame *ret, uint64_t area)
+{
+	return frames_finish(fd, ret, area, 0);
 }

@@ -8,6 +8,7 @@
 
 #include <stdint.h>
 #include <mosix/wire.h>
+#include "arena.h"
 
 /* Sends frame and the frame->length bytes at this offset of the arena. epoch is filled in. 0 or -errno. */
 int frames_send(int fd, struct mosix_frame *frame, uint64_t area);
@@ -17,5 +18,12 @@ int frames_send(int fd, struct mosix_frame *frame, uint64_t area);
  * belongs to it. 0, -EPIPE at end of file, -EBADMSG, or -errno.
  */
 int frames_receive(int fd, struct mosix_frame *ret, uint64_t area);
+
+/* The same, when the first have bytes are there already, at frames_start(). */
+int frames_finish(int fd, struct mosix_frame *ret, uint64_t area, uint64_t have);
+
+/* Where a frame for this offset begins, and how many bytes may be read there at once. */
+void *frames_start(uint64_t area);
+#define FRAMES_MOST (sizeof(struct mosix_frame) + ARENA_PAYLOAD_SIZE)
 
 #endif
