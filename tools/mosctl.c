@@ -152,7 +152,7 @@ static int run_status(const struct request *request)
 	printf("homed      pid %" PRIu64 ", version %s, running for %s\n", pid, version, show_time(uptime, text));
 	printf("processes  %" PRIu64 ", %" PRIu64 " of them away\n", processes, away);
 	printf("moves      %" PRIu64 " so far\n", moves);
-	printf("network    %s\n", trusted ? "trusted: channels go in the clear" : "not trusted: channels are encrypted");
+	printf("network    %s\n", trusted ? "trusted: channels go in the clear" : "not trusted: channels to other machines are encrypted");
 	return EXIT_DONE;
 }
 
