@@ -5,6 +5,8 @@
  * Each call blocks for so long until a child, or its time-out, ends it. "signal": a signal with a handler comes half-way; "restart": the handler
  * has SA_RESTART. Prints the result and whether it came in time; "ready" goes to stderr if BLOCKING_READY is set, so that a test can
  * move the process while it blocks.
+ *
+ * One program for all calls, hence long: they share the child, the clock and the report, and a table at the end names them.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
