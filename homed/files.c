@@ -12,7 +12,6 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
-#include <mosix/order.h>
 #include "common/frame.h"
 #include "common/proc.h"
 
@@ -27,6 +26,7 @@ void files_free(struct files *files)
 	for (uint32_t i = 0; i < files->count; i++)
 		free(files->file[i].path);
 	free(files->file);
+	free(files->other);
 	memset(files, 0, sizeof(*files));
 }
 
@@ -77,21 +77,38 @@ static bool have(const struct files *files, uint64_t device, uint64_t inode)
 	for (uint32_t i = files->count; i-- > 0;)
 		if (files->file[i].device == device && files->file[i].inode == inode)
 			return true;
+	for (uint32_t i = files->others; i-- > 0;)
+		if (files->other[i].device == device && files->other[i].inode == inode)
+			return true;
 	return false;
 }
 
-static int add(struct files *files, const char *path, uint64_t device, uint64_t inode, struct digest_cache *cache)
+static int add_other(struct files *files, uint64_t device, uint64_t inode)
+{
+	struct mosix_order_file *grown;
+
+	if (files->others == MOSIX_ORDER_OTHERS)
+		return 0;
+	grown = realloc(files->other, (files->others + 1) * sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	files->other = grown;
+	grown[files->others++] = (struct mosix_order_file){ .device = device, .inode = inode };
+	return 0;
+}
+
+static int add(struct files *files, bool full, const char *path, uint64_t device, uint64_t inode, struct digest_cache *cache)
 {
 	struct file f = { .device = device, .inode = inode }, *grown;
 	struct stat st;
-	int fd = open_regular(path, &st), r;
+	int fd = full ? -EMFILE : open_regular(path, &st), r;
 
 	if (fd < 0)
-		return 0;
+		return add_other(files, device, inode);
 	if (st.st_dev != device || st.st_ino != inode || (uint64_t)st.st_size > FILE_MAX ||
 	    digest_file(cache, fd, &st, f.digest) < 0) {
 		close(fd);
-		return 0;
+		return add_other(files, device, inode);
 	}
 	close(fd);
 	f.size = st.st_size;
@@ -134,9 +151,7 @@ int files_collect(pid_t pid, struct digest_cache *cache, struct files *ret_files
 		if (have(&files, device, inode))
 			continue;
 		paths += strlen(line + at) + 2 * DIGEST_SIZE;
-		if (files.count == MOSIX_ORDER_FILES || paths > PATHS_MAX)
-			break;
-		r = add(&files, line + at, device, inode, cache);
+		r = add(&files, files.count == MOSIX_ORDER_FILES || paths > PATHS_MAX, line + at, device, inode, cache);
 	}
 	free(text);
 	if (r < 0)

@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 #include <sys/types.h>
+#include <mosix/order.h>
 #include "common/digest.h"
 
 struct file {
@@ -14,10 +15,14 @@ struct file {
 	uint8_t digest[DIGEST_SIZE];
 };
 
-struct files { uint32_t count; struct file *file; };
+struct files {
+	uint32_t count, others;
+	struct file *file;		/* what can be offered */
+	struct mosix_order_file *other;	/* what cannot: too large, not readable, removed, one too many */
+};
 
 /*
- * Only files that still are what is mapped (device and inode), up to MOSIX_ORDER_FILES; what is left out travels by pages.
+ * Offered are only files that still are what is mapped (device and inode), up to MOSIX_ORDER_FILES; the others travel by pages.
  * *ret_files is the caller's. 0; -ENOMEM; a process that is gone or cannot be looked at has no files. Any thread.
  */
 int files_collect(pid_t pid, struct digest_cache *cache, struct files *ret_files);

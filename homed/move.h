@@ -50,7 +50,7 @@ struct move {
 	/* the offer */
 	uint64_t id;
 	bool offered;			/* the node may have a guest for us */
-	unsigned retries;
+	unsigned retries, passed;	/* of the offer; of orders that met the process at a moment that passes */
 	uint8_t token[MOSIX_TOKEN_SIZE];
 	struct files files;
 	uint32_t *need;			/* indices of files whose content the node wants */

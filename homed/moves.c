@@ -16,6 +16,7 @@
 #define RING_MS       100
 #define RETRY_MS      50
 #define RETRIES       60	/* of an offer while the pid's last life is not reaped there yet */
+#define MOMENTS       20	/* how often it may be inside the vDSO, or have mapped another file, when the orders come */
 #define READY_MS      60000
 #define READY_BYTES   (16u << 20)	/* a second more for each of these that are resident */
 #define OVERDUE_MS    5000	/* the core has READY_MS; only when it does not keep to it is it late for us */
@@ -349,6 +350,12 @@ static bool vague(const struct outcome *o)
 	return o->reason == MOSIX_WHY_CUT || o->reason == MOSIX_WHY_LOADER || o->reason == MOSIX_WHY_NONE;
 }
 
+/* Reasons that lie in the moment: it is let go and asked again, with its files as they are then. */
+static bool passes(const struct outcome *o)
+{
+	return o->reason == MOSIX_WHY_IN_VDSO || o->reason == MOSIX_WHY_NEW_FILE;
+}
+
 static void on_refused(struct move *m, const struct move_event_data *e)
 {
 	truth_outcome(e->word, &m->refusal);
@@ -356,7 +363,10 @@ static void on_refused(struct move *m, const struct move_event_data *e)
 		outcome_set(&m->refusal, MOSIX_WHY_REFUSED, 0, NULL);
 	if (m->process->intended[0])
 		process_set_intended(m->process, "");
-	if (m->kind != MOVE_LEAVE || !vague(&m->refusal)) {
+	if (m->kind == MOVE_LEAVE && passes(&m->refusal) && m->passed++ < MOMENTS) {
+		move_let_go(m, true);
+		move_begin_leave(m);
+	} else if (m->kind != MOVE_LEAVE || !vague(&m->refusal)) {
 		move_finish(m, &m->refusal);
 	} else if (m->guest_end.reason) {
 		move_finish(m, &m->guest_end);

@@ -31,6 +31,7 @@ static void add_files(struct msg *m, const struct files *files)
 
 int offer_send(struct move *m)
 {
+	static uint64_t last_id;
 	struct process *p = m->process;
 	struct rlimit stack = { .rlim_cur = RLIM_INFINITY };
 	struct proc_stat st;
@@ -45,6 +46,7 @@ int offer_send(struct move *m)
 		return r;
 	prlimit(p->pid, RLIMIT_STACK, NULL, &stack);
 	m->rss = st.rss;
+	m->id = ++last_id;	/* a late answer to an earlier offer of this move must not be taken for one to this */
 	m->epoch = process_next_epoch(p);
 	outcome_clear(&p->guest_end);
 	msg_begin(&message, "offer");

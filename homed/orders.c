@@ -85,8 +85,8 @@ static int send_order(struct order_link *link, const struct mosix_order *order, 
 		      const int *fd, unsigned fds)
 {
 	union { struct cmsghdr head; char space[CMSG_SPACE(MOSIX_CHANNELS * sizeof(int))]; } control = { 0 };
-	struct iovec iov[2] = { { (void *)order, sizeof(*order) }, { (void *)file, order->files * sizeof(*file) } };
-	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = order->files ? 2 : 1 };
+	struct iovec iov[2] = { { (void *)order, sizeof(*order) }, { (void *)file, (order->files + order->others) * sizeof(*file) } };
+	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = file ? 2 : 1 };
 
 	if (fds) {
 		msg.msg_control = &control;
@@ -119,9 +119,9 @@ int order_leave(struct order_link *link, uint32_t epoch, uint64_t deadline_ns, c
 {
 	struct mosix_order order = {
 		MOSIX_ORDER_MAGIC, MOSIX_ORDER_VERSION, MOSIX_ORDER_LEAVE,
-		.epoch = epoch, .deadline_ns = deadline_ns, .files = files->count,
+		.epoch = epoch, .deadline_ns = deadline_ns, .files = files->count, .others = files->others,
 	};
-	struct mosix_order_file *list = calloc(files->count + 1, sizeof(*list));
+	struct mosix_order_file *list = calloc(files->count + files->others + 1, sizeof(*list));
 	int r;
 
 	if (!list)
@@ -132,6 +132,8 @@ int order_leave(struct order_link *link, uint32_t epoch, uint64_t deadline_ns, c
 
 		list[i] = (struct mosix_order_file){ f->device, f->inode, f->size, f->mtime_ns };
 	}
+	if (files->others)
+		memcpy(list + files->count, files->other, files->others * sizeof(*list));
 	r = send_order(link, &order, list, fd, MOSIX_CHANNELS);
 	free(list);
 	return r;

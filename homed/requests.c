@@ -18,7 +18,6 @@ struct move_wish {
 };
 
 static LIST_HEAD(, move) moves = LIST_HEAD_INITIALIZER(moves);
-static uint64_t last_id;
 
 /* ---- waiters ---- */
 
@@ -66,7 +65,6 @@ static void start(struct process *p, const char *target, enum move_kind kind, en
 	m->kind = kind;
 	m->by = by;
 	m->content = -1;
-	m->id = ++last_id;
 	m->started_ms = uv_hrtime() / 1000000;
 	strncpy(m->target, target, sizeof(m->target) - 1);
 	uv_timer_init(p->homed->loop, &m->deadline);
@@ -262,8 +260,7 @@ static void begin_wish(struct process *p)
 	free(wish);
 }
 
-/* Takes back everything that the move has open with node and process. */
-static void let_go(struct move *m, bool cancel)
+void move_let_go(struct move *m, bool cancel)
 {
 	if (m->kind == MOVE_LEAVE && m->offered && cancel)
 		offer_cancel(m->node, m->process->pid, m->epoch);
@@ -282,7 +279,7 @@ void move_finish(struct move *m, const struct outcome *outcome)
 
 	if (m->state == MOVE_DONE)
 		return;
-	let_go(m, out.reason != 0);
+	move_let_go(m, out.reason != 0);
 	m->state = MOVE_DONE;
 	LIST_REMOVE(m, list);
 	p->move = NULL;
@@ -340,7 +337,7 @@ void moves_process_replaced(struct process *p)
 	} else if (m->kind == MOVE_ASK) {
 		move_succeed(m);
 	} else if (m->state > MOVE_WAITING) {
-		let_go(m, true);
+		move_let_go(m, true);
 		move_begin_leave(m);
 	}
 }

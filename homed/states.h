@@ -37,6 +37,8 @@ void move_begin_signal(struct move *m);
 
 /* Finds the node and the way there; also the answer of MOVE_WAITING to news of nodes. */
 void move_resolve(struct move *m, const struct move_event_data *e);
+/* Takes back everything that the move has open with process and, if cancel, with the node; what comes next is the caller's. */
+void move_let_go(struct move *m, bool cancel);
 /* At home as ordered: done, or on to the next node. */
 void move_arrived_home(struct move *m);
 void move_succeed(struct move *m);

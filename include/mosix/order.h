@@ -14,8 +14,9 @@
 #include <stdint.h>
 
 #define MOSIX_ORDER_MAGIC   0x6f736d31u
-#define MOSIX_ORDER_VERSION 1u
+#define MOSIX_ORDER_VERSION 2u
 #define MOSIX_ORDER_FILES   1024u
+#define MOSIX_ORDER_OTHERS  2048u
 
 /* The migration signal: SIGURG, queued (SI_QUEUE) with the process's own secret in si_value.sival_ptr. */
 #define MOSIX_SIGNAL SIGURG
@@ -67,7 +68,7 @@ struct mosix_order {
 	uint64_t deadline_ns;		/* from receipt: READY must have come by then, else the move is revoked */
 	char     node[64];		/* for messages */
 	uint32_t files;			/* ≤ MOSIX_ORDER_FILES; struct mosix_order_file each, right behind this struct */
-	uint32_t zero;
+	uint32_t others;		/* ≤ MOSIX_ORDER_OTHERS; behind those: files that homed saw, whose mappings travel as pages */
 };
 
 #endif

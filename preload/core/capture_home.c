@@ -179,14 +179,20 @@ static void take_process(struct mosix_manifest *m, const uint64_t field[52])
 	m->gate_stack_size = ARENA_GATE_SIZE;
 }
 
-static uint32_t file_index(const struct mosix_order *order, const struct maps_entry *e)
+/*
+ * The offered file that e maps. MOSIX_NO_FILE: it could not be offered. -ESTALE: homed has not seen it, so it was mapped since; as
+ * pages alone it would not be the file again after MADV_DONTNEED.
+ */
+static int find_file(const struct mosix_order *order, const struct maps_entry *e, uint32_t *ret_file)
 {
 	const struct mosix_order_file *file = (const struct mosix_order_file *)(order + 1);
 
-	for (uint32_t i = 0; i < order->files; i++)
-		if (file[i].device == e->device && file[i].inode == e->inode)
-			return i;
-	return MOSIX_NO_FILE;
+	for (uint32_t i = 0; i < order->files + order->others; i++)
+		if (file[i].device == e->device && file[i].inode == e->inode) {
+			*ret_file = i < order->files ? i : MOSIX_NO_FILE;
+			return 0;
+		}
+	return -ESTALE;
 }
 
 static int refusal(const struct maps_entry *e)
@@ -212,12 +218,14 @@ static int take_mapping(struct capture *c, int pagemap, const struct mosix_order
 		[MAPS_VDSO]    = MOSIX_MAP_RESERVED | MOSIX_MAP_VDSO,
 		[MAPS_SPECIAL] = MOSIX_MAP_RESERVED,
 	};
-	uint32_t file = e->kind == MAPS_FILE ? file_index(order, e) : MOSIX_NO_FILE;
+	uint32_t file = MOSIX_NO_FILE, shared;
 	int error, reason = refusal(e);
-	uint32_t shared = e->shared && file != MOSIX_NO_FILE ? MOSIX_MAP_SHARED : 0;
 
 	if (reason)
 		return capture_fail(c, (uint32_t)reason, (int64_t)e->start);
+	if (e->kind == MAPS_FILE && find_file(order, e, &file) != 0)
+		return capture_fail(c, MOSIX_WHY_NEW_FILE, (int64_t)e->start);
+	shared = e->shared && file != MOSIX_NO_FILE ? MOSIX_MAP_SHARED : 0;
 	if (e->kind == MAPS_STACK) {
 		core_here->stack_low = e->start;
 		core_here->stack_end = e->end;

@@ -75,8 +75,8 @@ int orders_hear(int fd, struct mosix_order *order, uint64_t capacity, int ret_fd
 	if (message.controllen >= 16 && head->level == CORE_SOL_SOCKET && head->type == CORE_SCM_RIGHTS)
 		got = (unsigned)((head->length - 16) / 4);
 	if ((uint64_t)n < sizeof(*order) || order->magic != MOSIX_ORDER_MAGIC || order->version != MOSIX_ORDER_VERSION ||
-	    order->files > MOSIX_ORDER_FILES || message.flags & CORE_MSG_CTRUNC ||
-	    (uint64_t)n != sizeof(*order) + order->files * sizeof(struct mosix_order_file) ||
+	    order->files > MOSIX_ORDER_FILES || order->others > MOSIX_ORDER_OTHERS || message.flags & CORE_MSG_CTRUNC ||
+	    (uint64_t)n != sizeof(*order) + ((uint64_t)order->files + order->others) * sizeof(struct mosix_order_file) ||
 	    got != (order->kind == MOSIX_ORDER_LEAVE ? 3u : 0u)) {
 		close_all(fds, got);
 		return -EBADMSG;

@@ -8,6 +8,7 @@ HELPERS = \
 	tests/helpers/coroutine \
 	tests/helpers/descriptors \
 	tests/helpers/fft_avx \
+	tests/helpers/filemaps \
 	tests/helpers/files \
 	tests/helpers/fpu \
 	tests/helpers/ids \
@@ -62,6 +63,12 @@ tests_helpers_fft_avx_CPPFLAGS = -D_GNU_SOURCE=
 tests_helpers_fft_avx_CFLAGS = $(HELPER_FLAGS)
 tests_helpers_fft_avx_LDFLAGS =
 tests_helpers_fft_avx_LDADD = -lm
+
+tests_helpers_filemaps_SOURCES = tests/helpers/filemaps.c
+tests_helpers_filemaps_CPPFLAGS = -D_GNU_SOURCE=
+tests_helpers_filemaps_CFLAGS = $(HELPER_FLAGS)
+tests_helpers_filemaps_LDFLAGS =
+tests_helpers_filemaps_LDADD = -lm
 
 tests_helpers_files_SOURCES = tests/helpers/files.c
 tests_helpers_files_CPPFLAGS = -D_GNU_SOURCE=
@@ -215,6 +222,7 @@ EXTRA_DIST += \
 	tests/system/cases/descriptors.case \
 	tests/system/cases/exit_status.case \
 	tests/system/cases/fft_avx.case \
+	tests/system/cases/filemaps.case \
 	tests/system/cases/files.case \
 	tests/system/cases/find.case \
 	tests/system/cases/fpu.case \
