@@ -16,6 +16,7 @@ libcommon_a_SOURCES = \
 	common/relay.c \
 	common/runtime.c \
 	common/session.c \
+	common/step.c \
 	common/tls.c \
 	common/clock.h \
 	common/conf.h \
@@ -30,6 +31,7 @@ libcommon_a_SOURCES = \
 	common/relay.h \
 	common/runtime.h \
 	common/session.h \
+	common/step.h \
 	common/tls.h \
 	preload/core/call_table.c \
 	preload/core/manifest_check.c

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <sys/socket.h>
+#include <mosix/step.h>
 
 static struct loader loader;
 static int plan_fd = MOSIX_PLAN_FD;
@@ -40,7 +41,16 @@ static void leave_landing(const struct loader *l)
 		.manifest_offset = MOSIX_ARENA_MANIFEST,
 		.vdso = vdso->start,
 		.vdso_size = vdso->end - vdso->start,
+		.step = l->plan.step,
 	};
+}
+
+#define CALL(nr, a, b, c, d) sys6(nr, (uint64_t)(a), (uint64_t)(b), (uint64_t)(c), d, 0, 0)
+
+static void pass(const struct loader *l, enum mosix_step step)
+{
+	if (l->plan.step == step)
+		MOSIX_STEP_WAIT(CALL);
 }
 
 _Noreturn void loader_main(void)
@@ -51,15 +61,19 @@ _Noreturn void loader_main(void)
 	/* Nothing may interrupt: a terminal's or a resource limit's signal would look like a guest that ended. */
 	loader_must(SYS4(rt_sigprocmask, 2 /* SIG_SETMASK */, &(uint64_t){ ~0ull }, 0, 8), 0);
 	plan_receive(l);
+	pass(l, MOSIX_STEP_loader_planned);
 	space_clear(l);
 	plan_read_manifest(l);
 	space_build(l);
+	pass(l, MOSIX_STEP_loader_built);
 	pages_receive(l);
+	pass(l, MOSIX_STEP_loader_filled);
 	vdso_patch(l);
 	space_protect(l);
 	process_restore(l);
 	leave_landing(l);
 	plan_settle(l, &plan_fd);
+	pass(l, MOSIX_STEP_loader_settled);
 	process_confine(l);
 	m = l->manifest;
 	loader_leave(m->guest_entry, m->guest_stack, l->arena, l->plan.gate_secret, plan_fd);

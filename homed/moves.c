@@ -10,6 +10,7 @@
 #include <string.h>
 #include "common/log.h"
 #include "common/proc.h"
+#include "common/step.h"
 #include "homed/check.h"
 #include "homed/orders.h"
 
@@ -43,6 +44,7 @@ static void enter(struct move *m, enum move_state state)
 	m->state = state;
 	uv_timer_stop(&m->ring);
 	uv_timer_start(&m->deadline, on_deadline, states[state].deadline_ms, 0);
+	step_pass(m->kind == MOVE_HOME ? "homed.home_" : "homed.", states[state].name);
 }
 
 void move_wait(struct move *m)
@@ -234,6 +236,8 @@ static void ring(uv_timer_t *timer)
 	int r = ring_process(m->process);
 
 	m->rung |= r == 0;
+	if (r == 0)
+		step_pass(m->kind == MOVE_HOME ? "homed.home_" : "homed.", "rung");
 	if (r == -ESRCH)
 		fail(m, MOSIX_WHY_ENDED, NULL);
 	else if (r == -EPERM)

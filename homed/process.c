@@ -241,8 +241,8 @@ static void resume(struct process *p, void *data)
 {
 	(void)data;
 	log_info("process %d is known from before, %s%s", p->pid, process_where(p), p->intended[0] ? ", maybe elsewhere" : "");
-	if (p->intended[0])
-		moves_ask(p);
+	if (p->intended[0] || process_away(p))
+		moves_ask(p);	/* what it said meanwhile nobody heard */
 	churn_begin(p);
 }
 

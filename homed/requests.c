@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/wait.h>
 #include "common/log.h"
+#include "common/step.h"
 #include "homed/check.h"
 #include "homed/churn.h"
 #include "homed/orders.h"
@@ -286,6 +287,7 @@ void move_finish(struct move *m, const struct outcome *outcome)
 	if (m->kind != MOVE_ASK)
 		p->last = out;
 	report(m, &out);
+	step_pass(m->kind == MOVE_HOME ? "homed.home_" : "homed.", "done");
 	uv_close((uv_handle_t *)&m->deadline, timer_closed);
 	uv_close((uv_handle_t *)&m->ring, timer_closed);
 	move_tell(m, &out);

@@ -6,6 +6,8 @@ noinst_HEADERS += \
 	include/mosix/paths.h \
 	include/mosix/plan.h \
 	include/mosix/reason.h \
+	include/mosix/step.h \
 	include/mosix/wire.h \
 	include/mosix/calls.def \
-	include/mosix/reason.def
+	include/mosix/reason.def \
+	include/mosix/step.def

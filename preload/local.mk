@@ -47,6 +47,7 @@ libcore_la_SOURCES = \
 	preload/core/resume.c \
 	preload/core/sigframe.c \
 	preload/core/start.c \
+	preload/core/step.c \
 	preload/core/string.c \
 	preload/core/xstate.c \
 	preload/core/entry.S \
@@ -73,6 +74,7 @@ libcore_la_SOURCES = \
 	preload/core/resume.h \
 	preload/core/sigabi.h \
 	preload/core/sigframe.h \
+	preload/core/step.h \
 	preload/core/xstate.h
 
 preload_libmosix_la_SOURCES = \

@@ -11,6 +11,8 @@
 #include "syscall.h"
 #include "urgent.h"
 #include "vdso.h"
+#include <mosix/step.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
 
@@ -23,6 +25,22 @@ extern const unsigned int __rseq_size __attribute__((weak));
 /* The linker's: first and last byte of this library. */
 extern const char __ehdr_start[] __attribute__((visibility("hidden")));
 extern const char _end[] __attribute__((visibility("hidden")));
+
+/* The debug point that the environment names, if any. */
+static uint32_t step_find(void)
+{
+	static const char names[][24] = {
+#define STEP(who, name, way, copy, what) #who "." #name,
+#include <mosix/step.def>
+#undef STEP
+	};
+	const char *wanted = getenv(MOSIX_STEP_VARIABLE);
+
+	for (uint32_t i = 0; wanted && i < sizeof(names) / sizeof(names[0]); i++)
+		if (!strcmp(wanted, names[i]))
+			return i + 1;
+	return MOSIX_STEP_NONE;
+}
 
 static void learn(struct core_config *config)
 {
@@ -37,6 +55,7 @@ static void learn(struct core_config *config)
 		config->rseq_offset = __rseq_offset;
 		config->rseq_size = __rseq_size;
 	}
+	config->step = step_find();
 }
 
 static void after_fork(void)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "filter.h"
 
+#include "common/step.h"
+
 #include <errno.h>
 #include <seccomp.h>
 #include <stddef.h>
@@ -72,6 +74,9 @@ static int allow(scmp_filter_ctx ctx, uint64_t gate_secret)
 		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(madvise), 2, gate, SCMP_A2(SCMP_CMP_NE, MADV_MERGEABLE));
 	if (r == 0)
 		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 2, gate, SCMP_A1(SCMP_CMP_EQ, PAGEMAP_SCAN_CALL));
+	/* Where a guest is to be watched in a step of its move: the wait there (mosix/step.h), for a signal of its own. */
+	if (r == 0 && step_of("guest.") != MOSIX_STEP_NONE)
+		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(rt_sigtimedwait), 1, gate);
 	return r;
 }
 

@@ -17,6 +17,7 @@
 
 #include "common/log.h"
 #include "common/reason.h"
+#include "common/step.h"
 #include "remoted/filter.h"
 #include "remoted/landing.h"
 #include "remoted/node.h"
@@ -70,6 +71,7 @@ void guest_enter(struct guest *g, enum guest_state state)
 		alarm_set(g->alarm, guest_states[state].patience_ms);
 	else
 		alarm_off(g->alarm);
+	step_pass("remoted.", guest_states[state].name);
 }
 
 /* ---- life ---- */
@@ -98,6 +100,7 @@ struct guest *guest_new(struct home *home, struct visitor *visitor, uint32_t pid
 
 void guest_begin(struct guest *g)
 {
+	step_pass("remoted.", "offering");
 	alarm_set(g->alarm, 0);
 }
 
@@ -269,6 +272,7 @@ void guest_ended(struct guest *g, int status)
 {
 	struct home *home = g->home;
 
+	step_pass("remoted.", "home_ended");
 	/* The end of a guest that ran is no failure: its status says all. */
 	if (g->state == GUEST_PLANNED && !landing_result(g))
 		log_info("guest %u/%u of %s was not built: %s", g->pid, g->epoch, home->name, g->text);

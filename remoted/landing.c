@@ -16,6 +16,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/reason.h"
+#include "common/step.h"
 #include "remoted/guest.h"
 #include "remoted/node.h"
 #include "remoted/plan_send.h"
@@ -94,6 +95,7 @@ static int send_plan(struct guest *g)
 	struct mosix_plan plan = {
 		.magic = MOSIX_PLAN_MAGIC, .gate_secret = g->secret, .filter_length = g->filter_length,
 		.files = g->file_count, .manifest_size = g->manifest_size,
+		.step = step_of("loader.") | step_of("guest."),
 	};
 	const struct mosix_mapping *mapping = manifest_mappings(g->manifest);
 	int *fds = malloc((MOSIX_CHANNELS + g->file_count) * sizeof *fds);
@@ -254,6 +256,8 @@ static void read_manifest(void *data)
 			return;
 		}
 	}
-	if (g->manifest_got == g->manifest_size)
+	if (g->manifest_got == g->manifest_size) {
+		step_pass("remoted.", "manifest");
 		whole(g);
+	}
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "cage.h"
+#include "common/step.h"
 #include "warden_parts.h"
 
 enum { GUESTS_MAX = 4096 };
@@ -50,6 +51,7 @@ static void reap(int socket)
 		g = find((uint32_t)pid);
 		if (g == NULL)
 			continue;
+		step_pass("warden.", "home_ended");
 		answer(socket, &(struct warden_answer){
 			.kind = CAGE_ENDED, .pid = g->pid, .epoch = g->epoch, .status = status,
 		});
@@ -63,6 +65,7 @@ static void spawn(const struct warden *w, const struct warden_request *q, int lo
 	struct warden_answer a = { .kind = CAGE_SPAWNED, .pid = q->pid, .epoch = q->epoch };
 	struct guest *g;
 
+	step_pass("warden.", "asked");
 	/* Its last life may have ended just now: that must be told first. */
 	reap(w->socket);
 	g = find(0);
@@ -78,6 +81,8 @@ static void spawn(const struct warden *w, const struct warden_request *q, int lo
 		a.kind = CAGE_FAILED;
 	else
 		*g = (struct guest){ q->pid, q->epoch };
+	if (a.error == 0)
+		step_pass("warden.", "spawned");
 	if (loader_socket >= 0)
 		close(loader_socket);
 	answer(w->socket, &a);
@@ -149,6 +154,7 @@ _Noreturn void warden_run(int socket, int loader, const char *home, uint32_t uid
 		step = WARDEN_LOOP;
 		error = open_signals(&signals);
 	}
+	step_pass("warden.", "stands");
 	answer(w.socket, &(struct warden_answer){
 		.kind = WARDEN_STANDS, .error = error, .status = error == 0 ? WARDEN_READY : (int)step,
 	});

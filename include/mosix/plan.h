@@ -27,6 +27,8 @@ struct mosix_plan {
 	uint32_t filter_length;		/* instructions */
 	uint32_t files;			/* files in the offer, ≤ MOSIX_ORDER_FILES */
 	uint64_t manifest_size;		/* manifest and tail */
+	uint32_t step;			/* of loader or guest: enum mosix_step to wait at */
+	uint32_t zero;
 };
 
 /* What the loader answers on descriptor 3: reason 0 right before the jump; anything else, and it exits with status 1. End of file
@@ -47,6 +49,8 @@ struct mosix_landing {
 	uint64_t manifest_size;
 	uint64_t manifest_offset;	/* in the arena: a copy of manifest and tail, xsave area already rebuilt for this CPU */
 	uint64_t vdso, vdso_size;	/* the local vdso's place (inside the arena, unless the kernel has sealed it elsewhere) */
+	uint32_t step;			/* the plan's */
+	uint32_t zero;
 };
 
 /* Parts of the arena that loader and core must agree on (offsets). */

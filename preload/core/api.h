@@ -18,7 +18,7 @@ struct core_config {
 	int64_t  records_offset;	/* &mosix_records relative to the FS base, bytes (initial-exec: the same in each thread) */
 	int64_t  rseq_offset;		/* rseq area relative to the FS base (__rseq_offset) */
 	uint32_t rseq_size;		/* __rseq_size, 0: not registered by glibc */
-	int32_t  clear_tid_offset;	/* not known to the core yet: 0 */
+	uint32_t step;			/* enum mosix_step to wait at (step.h); in a guest it is its remoted's */
 };
 
 /* Reserves the arena and installs the migration handler. Call once, from the constructor. Returns 0 or -errno; on failure the

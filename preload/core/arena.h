@@ -12,7 +12,7 @@
  *   0x0400000  manifest                     outgoing at home, incoming in the guest; see also ARENA_RETURN
  *   0x0c00000  return manifest              outgoing in the guest, incoming at home; payload of the deputy's replies
  *   0x1400000  text of /proc/thread-self/maps, mappings found there, runs
- *   0x2000000  payload of call frames, then the deputy's scratch for results
+ *   0x2000000  payload of call frames, then the deputy's scratch for results, behind a page in which a reply can begin
  */
 #ifndef MOSIX_CORE_ARENA_H
 #define MOSIX_CORE_ARENA_H
@@ -96,6 +96,7 @@ struct core_state {
 	uint32_t come_home_reason;
 	uint32_t rung;			/* control channel has a ring that no request has answered yet */
 	uint32_t handed;		/* a signal was handed to the guest; its POLL is due */
+	uint64_t kernel_mask;		/* the mask that this thread has in the kernel */
 	struct core_signal held;
 	struct core_signal urgent_waits;	/* urgent.pending: the program's own SIGURG */
 	uint64_t heap_start;
@@ -110,6 +111,7 @@ struct core_state {
 
 	/* The guest. */
 	uint32_t rang;			/* the doorbell rang inside the vDSO */
+	uint32_t fs_direct;		/* rdfsbase: 0 not tried here yet, 1 works, 2 does not */
 	struct { uint64_t start, end; } reserved[16];	/* home's special mappings */
 	uint32_t reserved_count;
 	struct mosix_xlayout xlayout;		/* of this thread's frames here */

@@ -5,6 +5,7 @@
 #include "arena.h"
 #include "capture_parts.h"
 #include "core.h"
+#include "step.h"
 
 /* Cuts the entry that address lies inside of in two. Returns the new count. */
 static int cut(struct maps_entry *map, int count, uint64_t address)
@@ -161,6 +162,7 @@ int capture_send(int fd, const struct capture *c)
 	error = core_write_all(fd, c->manifest, head);
 	if (error != 0)
 		return error;
+	core_step_either(MOSIX_STEP_deputy_manifest, MOSIX_STEP_guest_home_manifest);
 	open_unreadable(c, 1);
 	error = pages_send(fd, &c->runs);
 	open_unreadable(c, 0);

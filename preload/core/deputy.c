@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <linux/poll.h>
 #include <mosix/call.h>
 #include <mosix/reason.h>
 #include "arena.h"
@@ -9,12 +10,14 @@
 #include "frames.h"
 #include "homecoming.h"
 #include "orders.h"
+#include "step.h"
 
 /* The guest is gone. Before the commit home's own copy is the truth and goes on; after it the process is lost. */
 static __attribute__((noreturn)) void guest_gone(void)
 {
 	struct core_state *s = core_here;
 
+	signals_close();
 	if (!s->committed) {
 		home_close();
 		orders_tell(MOSIX_WORD_HOME, MOSIX_WHY_REVOKED, 0);
@@ -30,13 +33,37 @@ static __attribute__((noreturn)) void guest_gone(void)
 		SYS1(__NR_exit_group, 128 + KSIG_KILL);
 }
 
+/*
+ * Before the first act: the last moment at which home's own copy can go on. What a guest that is known to be gone has asked
+ * for must not be what makes it the only copy.
+ */
+static void commit(void)
+{
+	struct core_state *s = core_here;
+	struct pollfd poll = { .fd = s->call_fd, .events = POLLRDHUP };
+	struct { int64_t sec, nsec; } now = { 0, 0 };
+
+	if (s->dropped)
+		return;
+	core_step(MOSIX_STEP_deputy_acting);
+	if (!s->committed && SYS5(__NR_ppoll, &poll, 1, &now, NULL, 0) == 1)
+		guest_gone();
+	home_drop();
+}
+
+/* Else its default action dumps core, and is taken at home. */
+static int is_for_guest(const struct core_signal *held)
+{
+	return core_here->action[held->signo].handler != KSIG_DFL;
+}
+
 uint32_t deputy_put_signal(struct mosix_frame *reply, uint8_t *payload)
 {
 	struct core_state *s = core_here;
 
 	if (s->held.signo == 0)
 		return 0;
-	if (s->action[s->held.signo].handler == KSIG_DFL) {	/* its default action dumps core: taken at home */
+	if (!is_for_guest(&s->held)) {
 		s->come_home = 1;
 		s->come_home_reason = MOSIX_WHY_CORE_DUMP;
 		return 0;
@@ -54,9 +81,11 @@ int deputy_ask_orders(void)
 	struct core_state *s = core_here;
 	struct mosix_word word = { .kind = MOSIX_WORD_HERE, .state = 1 };
 	struct mosix_order *order = arena_at(ARENA_ORDER);
-	int fds[3], fd = orders_connect();
+	int fds[3], fd;
 
+	signals_close();
 	s->order_pending = 0;
+	fd = orders_connect();
 	if (fd < 0)
 		return 0;
 	if (orders_say(fd, &word) != 0 || orders_hear(fd, order, ARENA_MANIFEST - ARENA_ORDER, fds) != 0) {
@@ -79,6 +108,7 @@ int deputy_ask_orders(void)
 	s->orders_fd = orders_hide(fd);
 	s->come_home = 1;
 	s->come_home_reason = MOSIX_WHY_ORDERED;
+	core_step(MOSIX_STEP_deputy_home_called);
 	return 1;
 }
 
@@ -100,17 +130,15 @@ static void wait_request(struct mosix_frame *frame)
 	const uint64_t arg[6] = { (uint64_t)s->call_fd, (uint64_t)frames_start(ARENA_PAYLOAD), FRAMES_MOST };
 
 	for (;;) {
-		uint64_t mask = s->held.signo || s->handed ? SIGNALS_FULL : s->mask & ~ksigset_bit(KSIG_URG);
 		long n;
 
+		signals_watch();	/* what comes from here on stops the read, what came before is seen here */
 		if (s->order_pending)
 			deputy_ask_orders();
 		if (s->come_home || (s->held.signo && !s->handed))
 			ring();
-		s->stop = 0;
-		signals_mask(mask);
+		signals_open(s->held.signo || s->handed ? SIGNALS_FULL : s->mask & ~ksigset_bit(KSIG_URG));
 		n = deputy_window(__NR_read, arg, &s->stop);
-		signals_mask(~0ull);
 		if (n == -EINTR || n == -CORE_ERESTARTSYS || n == -EAGAIN)	/* -EAGAIN: idle for STALL_SECONDS */
 			continue;
 		if (n <= 0 || frames_finish(s->call_fd, frame, ARENA_PAYLOAD, (uint64_t)n) != 0)
@@ -133,9 +161,11 @@ static void take_home(const struct mosix_frame *request)
 	s->freeze_at = core_clock(1);	/* the guest froze a message earlier */
 	if (requeue)
 		memcpy(&refused, arena_at(ARENA_PAYLOAD), sizeof(refused));
+	core_step(MOSIX_STEP_deputy_home_coming);
 	if (frames_send(s->call_fd, &answer, ARENA_PAYLOAD) != 0)
 		guest_gone();
 	error = home_take();
+	core_step(MOSIX_STEP_deputy_home_took);
 	answer.type = error ? MOSIX_STAY : MOSIX_GOT;
 	answer.arg[0] = (uint64_t)error;
 	if (error != 0 && error != -ENOMEM && error != -EMFILE && error != -EOPNOTSUPP)
@@ -148,12 +178,14 @@ static void take_home(const struct mosix_frame *request)
 		orders_tell(MOSIX_WORD_REFUSED, error == -ENOMEM ? MOSIX_WHY_NO_MEMORY : MOSIX_WHY_BAD_IMAGE, error);
 		return;
 	}
+	core_step(MOSIX_STEP_deputy_home_got);
 	if (requeue > 0 && requeue <= KSIG_MAX)	/* a signal whose frame the guest could not build: the kernel here will see */
 		SYS3(__NR_rt_sigqueueinfo, s->pid, requeue, &refused);
 	if (s->held.signo)
 		signals_requeue();
 	home_close();
 	orders_tell(MOSIX_WORD_HOME, reason, (int64_t)request->arg[1]);
+	core_step(MOSIX_STEP_deputy_home_told);
 	home_resume(arena_at(ARENA_RETURN));
 }
 
@@ -185,9 +217,9 @@ static int answer_poll(const struct mosix_frame *request)
 
 	s->rung = 0;
 	signals_poll(s->mask);
+	if (s->held.signo && is_for_guest(&s->held))
+		commit();
 	reply.length = deputy_put_signal(&reply, payload);
-	if (reply.flags & MOSIX_F_SIGNAL)
-		home_drop();
 	if (s->come_home)
 		reply.flags |= MOSIX_F_COMEHOME;
 	return frames_send(core_here->call_fd, &reply, ARENA_PAYLOAD);
@@ -211,22 +243,40 @@ static int is_disposition(const struct mosix_frame *request)
 	return call_find((uint32_t)request->nr, request->arg)->special == SPECIAL_SIGACTION;
 }
 
+/* Whether nothing has changed or come since the request before, so that this one can be served with signals open. */
+static int is_steady(const struct mosix_frame *request)
+{
+	const struct core_state *s = core_here;
+
+	return s->dropped && !s->come_home && !s->handed && !s->urgent.pending &&
+	       !(request->flags & (MOSIX_F_PLAIN | MOSIX_F_RESET)) && (request->mask & ~KSIGSET_UNBLOCKABLE) == s->mask &&
+	       s->kernel_mask == (s->mask & ~ksigset_bit(KSIG_URG)) && !is_disposition(request);
+}
+
 void deputy_main(void)
 {
 	struct core_state *s = core_here;
 	struct mosix_frame frame;
 
+	s->kernel_mask = ~0ull;
+	frames_warm(ARENA_PAYLOAD);
 	for (;;) {
 		int error = 0;
 
 		wait_request(&frame);
+		if (frame.type == MOSIX_CALL && is_steady(&frame)) {
+			if (deputy_call_serve(&frame) != 0)
+				guest_gone();
+			continue;
+		}
+		signals_close();
 		switch (frame.type) {
 		case MOSIX_POLL:
 			accept_mask(&frame);
 			error = answer_poll(&frame);
 			break;
 		case MOSIX_CALL:
-			home_drop();
+			commit();
 			if (frame.flags & MOSIX_F_PLAIN) {
 				error = deputy_call_serve(&frame);
 				break;

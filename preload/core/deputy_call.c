@@ -11,6 +11,7 @@
 #include "marshal.h"
 
 #define CLOCK_MONOTONIC_NOW core_clock(1)
+#define SIGINFO             sizeof(core_here->held.info)	/* stands before the results, if a signal goes with them */
 
 /* What is known about a call while it is under way. */
 struct progress {
@@ -100,8 +101,8 @@ static int waits_for_all(const struct progress *p)
 }
 
 /*
- * A call that neither waits nor sends a signal that would have to arrive before it returns is made with signals closed; what
- * comes meanwhile arrives as it would have right behind it.
+ * A call that neither waits nor sends a signal that would have to arrive before it returns needs no window: what comes
+ * meanwhile arrives as it would have right behind it.
  */
 static int is_quiet(const struct progress *p)
 {
@@ -114,20 +115,42 @@ static int is_quiet(const struct progress *p)
 	}
 }
 
-static int64_t run(struct progress *p)
+/* Such a call on a file may wait for a file system that lets itself be interrupted, which is not to be seen. */
+static int concerns_files(const struct call *call)
+{
+	for (unsigned i = 0; i < 6; i++)
+		if (call->arg[i].kind == ARG_FD || call->arg[i].kind == ARG_STRING)
+			return 1;
+	return 0;
+}
+
+static int64_t run_quiet(const struct progress *p)
+{
+	if (concerns_files(p->call))
+		signals_close();
+	return core_syscall6((long)p->dc.nr, p->dc.arg[0], p->dc.arg[1], p->dc.arg[2], p->dc.arg[3], p->dc.arg[4],
+			     p->dc.arg[5]);
+}
+
+/* A first attempt sees the order that came while its frame was read; a later one goes on in spite of it. */
+static int64_t run(struct progress *p, int first)
 {
 	struct core_state *s = core_here;
 	int64_t result;
 
 	s->order_hit = 0;
 	if (p->flags & MOSIX_F_PLAIN || is_quiet(p))
-		return core_syscall6((long)p->dc.nr, p->dc.arg[0], p->dc.arg[1], p->dc.arg[2], p->dc.arg[3], p->dc.arg[4],
-				     p->dc.arg[5]);
-	s->stop = s->held.signo != 0;
-	if (!s->stop)
-		signals_mask((s->mask & ~ksigset_bit(KSIG_URG)) | (waits_for_all(p) ? ksigset_bit(KSIG_URG) : 0));
+		return run_quiet(p);
+	signals_watch();
+	if (first && s->order_pending)
+		s->order_hit = s->stop = 1;
+	if (s->held.signo)
+		s->stop = 1;
+	else
+		signals_open((s->mask & ~ksigset_bit(KSIG_URG)) | (waits_for_all(p) ? ksigset_bit(KSIG_URG) : 0));
 	result = deputy_window(p->dc.nr, p->dc.arg, &s->stop);
-	signals_mask(~0ull);
+	if (s->stop || s->order_hit || result == -EINTR || result == -CORE_ERESTARTSYS)
+		signals_close();	/* what it means is decided in peace */
 	return result;
 }
 
@@ -136,8 +159,8 @@ static int64_t run_through(struct progress *p, uint16_t *ret_flags)
 {
 	struct core_state *s = core_here;
 
-	for (;;) {
-		int64_t result = run(p);
+	for (int first = 1;; first = 0) {
+		int64_t result = run(p, first);
 		int stopped;
 
 		if (s->order_hit)
@@ -222,7 +245,7 @@ int deputy_call_serve(const struct mosix_frame *request)
 	struct mosix_frame reply = { .type = MOSIX_REPLY, .sequence = request->sequence, .nr = request->nr };
 	struct progress p = { .call = call_find((uint64_t)(uint32_t)request->nr, request->arg), .flags = request->flags };
 	const uint8_t *payload = arena_at(ARENA_PAYLOAD);
-	uint8_t *answer = arena_at(ARENA_REPLY);
+	uint8_t *answer = (uint8_t *)arena_at(ARENA_REPLY) + SIGINFO;
 	uint32_t length = 0, put;
 	int64_t result;
 	int error;
@@ -233,8 +256,10 @@ int deputy_call_serve(const struct mosix_frame *request)
 		return change_disposition(request);
 	if (p.call->where != CALL_HOME && p.call->where != CALL_BOTH)
 		return -EBADMSG;
-	p.dc = (struct deputy_call){ .scratch = arena_at(ARENA_SCRATCH), .capacity = ARENA_SCRATCH_SIZE,
-				     .bad = s->base + ARENA_BAD, .nr = (uint64_t)request->nr };
+	p.dc.nr = (uint64_t)request->nr;
+	p.dc.scratch = arena_at(ARENA_SCRATCH + MOSIX_PAGE);
+	p.dc.capacity = ARENA_SCRATCH_SIZE - MOSIX_PAGE;
+	p.dc.bad = s->base + ARENA_BAD;
 	guard_descriptors(&p.dc);
 	error = deputy_unpack(p.call, request, payload, &p.dc);
 	if (error == -EBADMSG)
@@ -260,17 +285,18 @@ int deputy_call_serve(const struct mosix_frame *request)
 	reply.arg[0] = (uint64_t)result;
 	if (result == -EINTR && s->held.signo && marshal_temporary_mask(p.call, &p.dc, &reply.arg[2]) == 0)
 		reply.flags |= MOSIX_F_TEMPMASK;
-	put = p.flags & MOSIX_F_PLAIN ? 0 : deputy_put_signal(&reply, answer);
+	if (!(reply.flags & MOSIX_F_RESTART)) {
+		length = deputy_pack_there(p.call, &p.dc, result);
+		if (length > 0)
+			answer = p.dc.scratch - MARSHAL_BEFORE;
+		else if (deputy_pack(p.call, &p.dc, result, answer, &length) != 0)
+			return -EBADMSG;
+	}
+	put = p.flags & MOSIX_F_PLAIN ? 0 : deputy_put_signal(&reply, answer - SIGINFO);
 	if (!(reply.flags & MOSIX_F_SIGNAL))
 		reply.flags &= (uint16_t)~MOSIX_F_TEMPMASK;
 	if (s->come_home && !(p.flags & MOSIX_F_PLAIN))
 		reply.flags |= MOSIX_F_COMEHOME;
-	if (!(reply.flags & MOSIX_F_RESTART))
-		error = deputy_pack(p.call, &p.dc, result, answer + put, &length);
-	else
-		error = 0;
-	if (error != 0)
-		return error;
 	reply.length = put + length;
-	return frames_send(s->call_fd, &reply, ARENA_REPLY);
+	return frames_send(s->call_fd, &reply, (uint64_t)(answer - put) - s->base);
 }

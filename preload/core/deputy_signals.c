@@ -4,11 +4,31 @@
 #include "deputy_signals.h"
 #include "entry.h"
 
-#define SIGINFOS 64	/* how many queued signals of one number are put behind a requeued one */
-
 void signals_mask(uint64_t mask)
 {
 	SYS4(__NR_rt_sigprocmask, KSIG_SETMASK, &mask, NULL, 8);
+}
+
+void signals_close(void)
+{
+	if (core_here->kernel_mask == ~0ull)
+		return;
+	signals_mask(~0ull);
+	core_here->kernel_mask = ~0ull;
+}
+
+/* Never from open to open: the mask of a signal caught between the note and the call would be undone. */
+void signals_open(uint64_t mask)
+{
+	struct core_state *s = core_here;
+
+	if (s->kernel_mask == mask)
+		return;
+	signals_close();
+	if (s->held.signo && mask != SIGNALS_FULL)
+		return;
+	s->kernel_mask = mask;
+	signals_mask(mask);
 }
 
 /* In the deputy's handlers the program's frame, altstack and mask do not exist. */
@@ -89,31 +109,31 @@ void signals_catch(int signo, const struct kernel_siginfo *info, struct kernel_u
 	memcpy(s->held.info, info, sizeof(s->held.info));
 	if (rip >= (uint64_t)deputy_window_begin && rip <= (uint64_t)deputy_window_call)
 		uc->mc.regs.rip = (uint64_t)deputy_window_abort;
-	uc->sigmask = ~0ull;
+	uc->sigmask = s->kernel_mask = ~0ull;
 }
 
 void signals_poll(uint64_t mask)
 {
 	if (core_here->held.signo == 0)
-		signals_mask(mask & ~ksigset_bit(KSIG_URG));
-	signals_mask(~0ull);
+		signals_open(mask & ~ksigset_bit(KSIG_URG));
+	signals_close();
 }
 
 /*
- * The kernel appends to its queue, so those of the same number that wait there are taken out and appended again behind this
- * one. A standard signal coalesces as it would have, had it been blocked from the start.
+ * A real-time signal goes to this thread's own queue, which the kernel empties before the process's (dequeue_signal() in
+ * kernel/signal.c): so it stays ahead of those of its number that came later, or are just coming. A standard one coalesces with
+ * what waits there, as it would have, had it been blocked from the start, and is the one that stays.
  */
 void signals_requeue(void)
 {
 	struct core_state *s = core_here;
-	struct kernel_siginfo *queued = arena_at(ARENA_RUNS);
-	uint64_t set = ksigset_bit(s->held.signo), count = 0;
+	struct kernel_siginfo later;
+	uint64_t set = ksigset_bit(s->held.signo);
 	struct { int64_t sec, nsec; } now = { 0, 0 };
 
-	while (count < SIGINFOS && SYS4(__NR_rt_sigtimedwait, &set, &queued[count], &now, 8) > 0)
-		count++;
-	SYS3(__NR_rt_sigqueueinfo, s->pid, s->held.signo, s->held.info);
-	for (uint64_t i = 0; i < count; i++)
-		SYS3(__NR_rt_sigqueueinfo, s->pid, s->held.signo, &queued[i]);
+	if (s->held.signo < KSIG_RTMIN)
+		while (SYS4(__NR_rt_sigtimedwait, &set, &later, &now, 8) > 0)
+			;
+	SYS4(__NR_rt_tgsigqueueinfo, s->pid, s->pid, s->held.signo, s->held.info);
 	s->held.signo = 0;
 }

@@ -140,6 +140,15 @@ core_fix_touch:
 	ret
 	.size	core_guarded_touch, .-core_guarded_touch
 
+/* uint64_t core_fs_base(void): without a system call. SIGILL where the kernel has not opened the instruction to programs. */
+function core_fs_base
+	.globl core_fix_fs_base
+	.hidden core_fix_fs_base
+core_fix_fs_base:
+	rdfsbase %rax
+	ret
+	.size	core_fs_base, .-core_fs_base
+
 /* Where a fault at a core_fix_ label continues. */
 function core_fix_landing
 	movl	$-14, %eax

@@ -18,7 +18,8 @@ extern const char deputy_window_begin[], deputy_window_call[], deputy_window_end
 
 int core_guarded_copy(void *dst, const void *src, size_t size);
 int core_guarded_touch(void *address);
-extern const char core_fix_copy[], core_fix_touch[], core_fix_landing[];
+uint64_t core_fs_base(void);
+extern const char core_fix_copy[], core_fix_touch[], core_fix_fs_base[], core_fix_landing[];
 
 #pragma GCC visibility pop
 

@@ -8,6 +8,11 @@ void *frames_start(uint64_t area)
 	return (uint8_t *)arena_at(area) - sizeof(struct mosix_frame);
 }
 
+void frames_warm(uint64_t area)
+{
+	*(volatile uint8_t *)arena_at(area) = 0;
+}
+
 int frames_send(int fd, struct mosix_frame *frame, uint64_t area)
 {
 	uint8_t *start = frames_start(area);

@@ -7,12 +7,12 @@
 #include "gate.h"
 #include "guest.h"
 
-/* A bad pointer of the program, met by a guarded copy: it continues where it reports -EFAULT. */
+/* A bad pointer of the program, met by a guarded copy, or an instruction on trial: it continues where it reports -EFAULT. */
 static int fix_up(struct kernel_ucontext *uc)
 {
 	uint64_t rip = uc->mc.regs.rip;
 
-	if (rip != (uint64_t)core_fix_copy && rip != (uint64_t)core_fix_touch)
+	if (rip != (uint64_t)core_fix_copy && rip != (uint64_t)core_fix_touch && rip != (uint64_t)core_fix_fs_base)
 		return 0;
 	uc->mc.regs.rip = (uint64_t)core_fix_landing;
 	return 1;
@@ -125,6 +125,7 @@ void gate_handler(int signo, struct kernel_siginfo *info, struct kernel_ucontext
 		if (stepped(uc, info))
 			return;
 		break;
+	case KSIG_ILL:
 	case KSIG_SEGV:
 	case KSIG_BUS:
 		if (fix_up(uc))

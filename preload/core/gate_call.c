@@ -19,6 +19,8 @@ int gate_exchange(struct mosix_frame *frame, const void *payload, struct mosix_f
 	int error;
 
 	frame->sequence = ++core_here->sequence;
+	if (frame->length == 0)
+		frames_warm(ARENA_PAYLOAD);
 	if (frame->length > 0 && payload != arena_at(ARENA_PAYLOAD))
 		memcpy(arena_at(ARENA_PAYLOAD), payload, frame->length);
 	error = frames_send(core_here->call_fd, frame, ARENA_PAYLOAD);

@@ -7,6 +7,7 @@
 #include "frame_build.h"
 #include "gate.h"
 #include "guest.h"
+#include "step.h"
 
 /* What the kernel may deliver in a guest: faults, the filter's traps, the doorbell. */
 #define GUEST_MASK (~(KSIGSET_SYNCHRONOUS | ksigset_bit(KSIG_URG)))
@@ -79,13 +80,16 @@ void guest_main(void *arena)
 	s->gate_secret = landing->gate_secret;
 	SYS4(__NR_rt_sigprocmask, KSIG_SETMASK, &closed, NULL, 8);	/* a ring waits until the program runs */
 	take_state(m);
+	s->config.step = landing->step;
 	take_reserved(m);
 	SYS2(__NR_munmap, MOSIX_LOADER_START, MOSIX_LOADER_END - MOSIX_LOADER_START);
 	if (frame_build(m, &gate, GUEST_MASK, &frame) != 0)
 		guest_end();
+	core_step(MOSIX_STEP_guest_landed);
 	ready.epoch = s->epoch;
 	if (core_write_all(s->call_fd, &ready, sizeof(ready)) != 0)
 		guest_end();
+	core_step(MOSIX_STEP_guest_ready);
 	/* What came at home during the move is older than the program's next instruction. */
 	gate_poll(&frame->uc, 0, 0);
 	core_sigreturn(&frame->uc);
@@ -98,14 +102,23 @@ void guest_go_home(struct kernel_ucontext *uc, uint32_t reason, uint64_t detail,
 				      .length = signo ? 128 : 0 }, answer;
 	struct capture capture;
 
+	core_step(MOSIX_STEP_guest_home_called);
 	if (capture_guest(uc, &capture) != 0)
 		return;
+	core_step(MOSIX_STEP_guest_home_captured);
 	if (gate_exchange(&coming, info, &answer) != 0)
 		guest_end();
 	if (answer.type != MOSIX_WELCOME)
 		return;
-	if (capture_send(s->page_fd, &capture) != 0 || gate_hear(&answer) != 0 || answer.type == MOSIX_GOT)
+	if (capture_send(s->page_fd, &capture) != 0)
 		guest_end();
+	core_step(MOSIX_STEP_guest_home_sent);
+	if (gate_hear(&answer) != 0)
+		guest_end();
+	if (answer.type == MOSIX_GOT) {
+		core_step(MOSIX_STEP_guest_home_got);
+		guest_end();
+	}
 }
 
 void guest_pause(struct kernel_ucontext *uc)

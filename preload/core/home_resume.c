@@ -9,6 +9,7 @@
 #include "frame_build.h"
 #include "homecoming.h"
 #include "resume.h"
+#include "step.h"
 
 /* The kernel writes to these areas by itself, so they are set only now that the memory is back. */
 static void restore_kernel_state(const struct core_state *s, uint64_t fs_base)
@@ -79,5 +80,6 @@ void home_resume(const void *manifest)
 	SYS2(__NR_rt_sigpending, &pending, 8);
 	resume_interrupt(&frame->uc.mc.regs, s->inside, pending & ~s->mask);
 	s->inside = 0;
+	core_step(MOSIX_STEP_deputy_home_resuming);
 	core_sigreturn(&frame->uc);
 }

@@ -5,6 +5,7 @@
 #include "core.h"
 #include "frame_build.h"
 #include "homecoming.h"
+#include "step.h"
 
 #define DONTNEED_LOCKED 24	/* MADV_DONTNEED_LOCKED, Linux 5.18: of memory under mlock(2) */
 
@@ -52,6 +53,7 @@ void home_drop(void)
 		if (!(map[i].prot & PROT_EXEC))
 			SYS3(__NR_mprotect, map[i].start, end - map[i].start, PROT_NONE);
 	}
+	core_step(MOSIX_STEP_deputy_dropped);
 }
 
 static int receive_manifest(void)
@@ -210,7 +212,7 @@ static int receive_runs(const struct maps_entry *map, int count, const struct mo
 {
 	const struct mosix_mapping *guest = manifest_mappings(m);
 	uint32_t j = 0;
-	uint64_t past = 0;
+	uint64_t past = 0, taken = 0;
 
 	for (;;) {
 		struct mosix_run run;
@@ -229,6 +231,9 @@ static int receive_runs(const struct maps_entry *map, int count, const struct mo
 		if (j == m->mappings || run.start < guest[j].start || run.start + size > guest[j].end ||
 		    guest[j].flags & MOSIX_MAP_SHARED)
 			return -EBADMSG;
+		if (taken <= m->pages / 2 && taken + run.pages > m->pages / 2)
+			core_step(MOSIX_STEP_deputy_home_half);
+		taken += run.pages;
 		error = receive_pages(map, count, &guest[j], run.start, size, &failed);
 		if (error != 0)
 			return error;
@@ -286,6 +291,7 @@ int home_take(void)
 
 	if (error != 0)
 		return error;
+	core_step(MOSIX_STEP_deputy_home_manifest);
 	home_drop();
 	core_here->dropped = 0;		/* from here on pages arrive; a failure drops them again */
 	if (frame_build(m, &core_here->altstack, 0, &unused) != 0)

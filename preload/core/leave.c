@@ -15,6 +15,7 @@
 #include "maps.h"
 #include "orders.h"
 #include "resume.h"
+#include "step.h"
 
 
 
@@ -96,14 +97,18 @@ static uint32_t go(struct kernel_ucontext *uc, const struct mosix_order *order, 
 		*ret_detail = capture.detail;
 		return capture.reason;
 	}
+	core_step(MOSIX_STEP_deputy_captured);
 	error = capture_send(core_here->page_fd, &capture);
 	if (error != 0) {
 		*ret_detail = error;
 		return error == -EAGAIN ? MOSIX_WHY_TIMED_OUT : MOSIX_WHY_CUT;
 	}
+	core_step(MOSIX_STEP_deputy_sent);
 	reason = await_ready(deadline);
-	if (reason == 0)
+	if (reason == 0) {
+		core_step(MOSIX_STEP_deputy_ready);
 		detach();
+	}
 	return reason;
 }
 
@@ -146,16 +151,15 @@ static void leave(struct kernel_ucontext *uc, int orders, const struct mosix_ord
 	if (word.reason != 0) {
 		close_channels();
 		word.kind = MOSIX_WORD_REFUSED;
-		orders_say(orders, &word);
-		SYS1(__NR_close, orders);
+		orders_report(orders, &word);
 		return;
 	}
 	s->place = PLACE_AWAY;
 	s->committed = s->dropped = s->order_pending = s->come_home = s->rung = s->handed = 0;
 	s->held.signo = 0;
 	signals_install();
-	orders_say(orders, &word);
-	SYS1(__NR_close, orders);
+	orders_report(orders, &word);
+	core_step(MOSIX_STEP_deputy_moved);
 	deputy_main();
 }
 
@@ -167,6 +171,7 @@ static void hear_orders(void *argument)
 	struct mosix_order *order = arena_at(ARENA_ORDER);
 	int fds[3], fd;
 
+	core_step(MOSIX_STEP_deputy_entered);
 	/* While other threads run, no descriptor may be taken that their open() would have got: no answer says it. */
 	if (capture_alone() != 0)
 		return;
@@ -178,6 +183,7 @@ static void hear_orders(void *argument)
 		return;
 	}
 	if (order->kind == MOSIX_ORDER_LEAVE) {
+		core_step(MOSIX_STEP_deputy_ordered);
 		leave(uc, fd, order, fds);
 		return;
 	}

@@ -93,3 +93,42 @@ int deputy_pack(const struct call *c, struct deputy_call *dc, int64_t result, vo
 	*ret_length = (uint32_t)r.used;
 	return 0;
 }
+
+/* Bytes of such a result; 0: none, or one that does not travel as it lies. */
+static uint64_t plain_length(const struct call_arg *a, int64_t result)
+{
+	switch (a->kind) {
+	case ARG_OUT_RESULT:
+	case ARG_OUT_DATA: return (uint64_t)result * a->size;
+	case ARG_OUT:
+	case ARG_OUT_LENGTH: return MARSHAL_ROOM;
+	default:             return 0;
+	}
+}
+
+uint32_t deputy_pack_there(const struct call *c, struct deputy_call *dc, int64_t result)
+{
+	struct marshal_chunk *chunk = (struct marshal_chunk *)(dc->scratch - MARSHAL_BEFORE);
+	uint64_t length = 0;
+	uint32_t arg = 0;
+
+	_Static_assert(sizeof(*chunk) == MARSHAL_BEFORE, "what stands before a result");
+	for (uint32_t i = 0; i < 6 && result >= 0; i++) {
+		if (c->arg[i].kind == ARG_IOV_OUT)
+			return 0;
+		if (dc->slot[i].data == NULL)
+			continue;
+		if (length > 0 || dc->slot[i].data != dc->scratch)
+			return 0;
+		length = marshal_least(plain_length(&c->arg[i], result), dc->slot[i].size);
+		if (length == 0)
+			return 0;
+		arg = i;
+	}
+	if (length == 0 || marshal_round(length) > dc->capacity)
+		return 0;
+	chunk->arg = arg;
+	chunk->length = (uint32_t)length;
+	memset(dc->scratch + length, 0, marshal_round(length) - length);
+	return (uint32_t)(sizeof(*chunk) + marshal_round(length));
+}

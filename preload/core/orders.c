@@ -113,19 +113,33 @@ int orders_hide(int fd)
 	return (int)high;
 }
 
+void orders_report(int fd, struct mosix_word *word)
+{
+	int error = -ENOTCONN;
+
+	if (fd >= 0) {
+		error = orders_say(fd, word);
+		SYS1(__NR_close, fd);
+	}
+	if (error == 0)
+		return;
+	fd = orders_connect();
+	if (fd < 0)
+		return;
+	orders_say(fd, word);
+	SYS1(__NR_close, fd);
+}
+
 void orders_tell(uint32_t kind, uint32_t reason, int64_t detail)
 {
 	struct mosix_word word = { .kind = kind, .reason = reason, .detail = detail };
-	int fd = core_here->orders_fd > 0 ? core_here->orders_fd : orders_connect();
+	int fd = core_here->orders_fd > 0 ? core_here->orders_fd : -1;
 
 	core_here->orders_fd = 0;
-	if (fd < 0)
-		return;
 	word.pages = core_here->moved_pages;
 	word.bytes = core_here->moved_bytes;
 	if (kind == MOSIX_WORD_HOME && core_here->freeze_at)
 		word.freeze_ns = word.total_ns = core_clock(1) - core_here->freeze_at;
 	core_here->freeze_at = 0;
-	orders_say(fd, &word);
-	SYS1(__NR_close, fd);
+	orders_report(fd, &word);
 }

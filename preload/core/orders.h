@@ -24,9 +24,12 @@ int orders_hear(int fd, struct mosix_order *order, uint64_t capacity, int ret_fd
 int orders_hide(int fd);
 
 /*
- * Says one word, on the connection on which the order came if it is still open, else on a new one, and closes it. Failure is
- * silent: homed may not be there.
+ * Says one word on the connection fd, or on a new one if fd is negative or if homed was started again since, and closes it.
+ * Failure is silent: homed may not be there, and will ask when it is.
  */
+void orders_report(int fd, struct mosix_word *word);
+
+/* The same with a word of these, on the connection on which the order to come home came, if it did. */
 void orders_tell(uint32_t kind, uint32_t reason, int64_t detail);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "core.h"
 #include "pages.h"
+#include "step.h"
 
 /* PAGEMAP_SCAN, from linux/fs.h of 6.7 and later (Debian 12's headers end before it). */
 struct pm_scan {
@@ -132,11 +133,15 @@ static int readable(uint64_t address)
 int pages_send(int fd, const struct page_runs *runs)
 {
 	struct mosix_run end = { 0, 0 };
+	uint64_t sent = 0;
 
 	for (uint64_t i = 0; i < runs->count; i++) {
 		uint64_t start = runs->run[i].start, pages = runs->run[i].pages;
 		int error;
 
+		if (sent <= runs->pages / 2 && sent + pages > runs->pages / 2)
+			core_step_either(MOSIX_STEP_deputy_half, MOSIX_STEP_guest_home_half);
+		sent += pages;
 		while (pages > 0 && !readable(start + pages * MOSIX_PAGE - 1))
 			pages--;
 		if (pages == 0)

@@ -5,6 +5,7 @@
 #include <mosix/wire.h>
 #include "arena.h"
 #include "core.h"
+#include "entry.h"
 #include "resume.h"
 #include "../record.h"
 
@@ -17,13 +18,46 @@ static int is_syscall(uint64_t address)
 	return core_copy_in(code, address, 2) == 0 && code[0] == 0x0f && code[1] == 0x05;
 }
 
+static uint64_t ask_fs_base(void)
+{
+	uint64_t fs = 0;
+
+	SYS2(__NR_arch_prctl, ARCH_GET_FS, &fs);
+	return fs;
+}
+
+/* Whether this kernel lets programs read it (5.9 and later, if the processor can): tried once after each landing. */
+static uint32_t try_fs_base(uint64_t fs)
+{
+	const uint64_t open = ksigset_bit(KSIG_ILL);
+	uint32_t works;
+
+	SYS4(__NR_rt_sigprocmask, KSIG_UNBLOCK, &open, NULL, 8);
+	works = core_fs_base() == fs ? 1 : 2;
+	SYS4(__NR_rt_sigprocmask, KSIG_BLOCK, &open, NULL, 8);
+	return works;
+}
+
+/* In a guest every call that can block asks. */
+static uint64_t fs_base(void)
+{
+	struct core_state *s = core_here;
+	uint64_t fs;
+
+	if (s->place == PLACE_GUEST && s->fs_direct == 1)
+		return core_fs_base();
+	fs = ask_fs_base();
+	if (s->place == PLACE_GUEST && s->fs_direct == 0)
+		s->fs_direct = try_fs_base(fs);
+	return fs;
+}
+
 /* The innermost record, if it is alive for these registers. */
 static int find_record(const struct mosix_registers *regs, struct mosix_record *ret)
 {
-	uint64_t fs = 0, at = 0;
+	uint64_t at = 0;
 
-	SYS2(__NR_arch_prctl, ARCH_GET_FS, &fs);
-	if (core_copy_in(&at, fs + (uint64_t)core_here->config.records_offset, 8) != 0 || at == 0 || at < regs->rsp ||
+	if (core_copy_in(&at, fs_base() + (uint64_t)core_here->config.records_offset, 8) != 0 || at == 0 || at < regs->rsp ||
 	    core_copy_in(ret, at, sizeof(*ret)) != 0)
 		return 0;
 	if (ret->magic != MOSIX_RECORD_MAGIC || (uint64_t)ret->self != at)

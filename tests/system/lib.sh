@@ -124,8 +124,8 @@ cluster_down() {
 	for environ in /proc/[0-9]*/environ; do
 		pid=${environ#/proc/}
 		pid=${pid%/environ}
-		[ "$pid" != $$ ] && [ "$pid" != "$BASHPID" ] || continue
-		case $(readlink "/proc/$pid/exe" 2>/dev/null) in */homed | */remoted | */mosix-loader) ;; *) continue ;; esac
+		[ "/proc/$pid/exe" -ef "$suite_build/homed/homed" ] || [ "/proc/$pid/exe" -ef "$suite_build/remoted/remoted" ] ||
+			[ "/proc/$pid/exe" -ef "$suite_build/guest/mosix-loader" ] || continue
 		if tr '\0' '\n' < "$environ" 2>/dev/null | grep -qxF "MOSIX_RUNTIME_DIR=$directory"; then
 			echo "left over: $(ps -o pid=,args= -p "$pid")" >&2
 			kill -KILL "$pid" 2>/dev/null

@@ -21,6 +21,7 @@ HELPERS = \
 	tests/helpers/signals \
 	tests/helpers/sockets \
 	tests/helpers/sparse \
+	tests/helpers/steady \
 	tests/helpers/stranger \
 	tests/helpers/supervise \
 	tests/helpers/sysv
@@ -142,6 +143,12 @@ tests_helpers_sparse_CFLAGS = $(HELPER_FLAGS)
 tests_helpers_sparse_LDFLAGS =
 tests_helpers_sparse_LDADD = -lm
 
+tests_helpers_steady_SOURCES = tests/helpers/steady.c
+tests_helpers_steady_CPPFLAGS = -D_GNU_SOURCE=
+tests_helpers_steady_CFLAGS = $(HELPER_FLAGS)
+tests_helpers_steady_LDFLAGS =
+tests_helpers_steady_LDADD = -lm
+
 tests_helpers_stranger_SOURCES = tests/helpers/stranger.c
 tests_helpers_stranger_CPPFLAGS = -D_GNU_SOURCE=
 tests_helpers_stranger_CFLAGS = $(HELPER_FLAGS)
@@ -165,6 +172,7 @@ SYSTEM_TESTS = \
 	tests/system/blocked \
 	tests/system/run \
 	tests/system/faults \
+	tests/system/steps \
 	tests/system/badinput \
 	tests/system/garbage \
 	tests/system/cage \
@@ -175,6 +183,7 @@ dist_check_SCRIPTS += \
 	tests/system/blocked \
 	tests/system/run \
 	tests/system/faults \
+	tests/system/steps \
 	tests/system/badinput \
 	tests/system/garbage \
 	tests/system/cage \
@@ -279,4 +288,5 @@ EXTRA_DIST += \
 	tests/system/data/pytests.py \
 	tests/system/data/sqlite_tests.py \
 	tests/system/garbage \
-	tests/system/lib.sh
+	tests/system/lib.sh \
+	tests/system/steps.sh

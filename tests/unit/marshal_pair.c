@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define CORPUS 512
@@ -98,7 +99,7 @@ int64_t pair_away(long nr, const uint64_t arg[6])
 	struct mosix_frame f = { .nr = (int32_t)nr }, reply = { .type = MOSIX_REPLY };
 	struct deputy_call dc = { .nr = (uint64_t)nr, .capacity = MARSHAL_ROOM, .fd_low = pair_fd_low, .fd_high = pair_fd_high };
 	int64_t result;
-	uint32_t length;
+	uint32_t length, there;
 	int error;
 
 	if (payload == NULL) {
@@ -107,8 +108,8 @@ int64_t pair_away(long nr, const uint64_t arg[6])
 		bad = pair_edge();
 	}
 	memset(payload, 0x5a, 4096);
-	memset(scratch, 0xa5, 4096);
-	dc.scratch = scratch;
+	memset(scratch, 0xa5, 8192);
+	dc.scratch = scratch + 4096;	/* a reply can begin before it */
 	dc.bad = (uint64_t)bad;
 	ck_assert_msg(c->where == CALL_HOME, "%s is not HOME", c->name);
 	error = gate_pack(c, arg, &f, payload, MOSIX_PAYLOAD_MAX - 4096);
@@ -124,11 +125,17 @@ int64_t pair_away(long nr, const uint64_t arg[6])
 			uint8_t *at = (uint8_t *)dc.arg[i];
 
 			ck_assert_msg(!at || at == bad || (at >= payload && at < payload + MOSIX_PAYLOAD_MAX) ||
-				      (at >= scratch && at < scratch + MARSHAL_ROOM),
+				      (at >= dc.scratch && at < dc.scratch + MARSHAL_ROOM),
 				      "%s: argument %d is not the deputy's", c->name, i);
 		}
 	result = error ? error : pair_native(nr, dc.arg);
 	ck_assert_int_eq(deputy_pack(c, &dc, result, payload + 128, &length), 0);
+	there = deputy_pack_there(c, &dc, result);
+	ck_assert_msg(there != 0 || result <= 0 || (nr != SYS_read && nr != SYS_pread64), "what is read is copied");
+	if (there != 0) {
+		ck_assert_uint_eq(there, length);
+		ck_assert_mem_eq(dc.scratch - MARSHAL_BEFORE, payload + 128, length);
+	}
 	reply.arg[0] = (uint64_t)result;
 	return gate_unpack(c, arg, &reply, payload + 128, length);
 }
