@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "common/proc.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -87,6 +88,25 @@ static bool field(const char *text, const char *name, int base, unsigned nth, ui
 	}
 }
 
+/* Narrows the set of signals that are blocked to those that every thread blocks. */
+static void read_blocked(pid_t pid, uint64_t *blocked)
+{
+	char path[320], text[SMALL];
+	struct dirent *entry;
+	DIR *directory;
+	uint64_t set;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	directory = opendir(path);
+	while (directory && *blocked && (entry = readdir(directory))) {
+		snprintf(path, sizeof(path), "/proc/%d/task/%s/status", pid, entry->d_name);
+		if (entry->d_name[0] != '.' && read_small(path, text) == 0 && field(text, "\nSigBlk:", 16, 0, &set))
+			*blocked &= set;
+	}
+	if (directory)
+		closedir(directory);
+}
+
 int proc_read_status(pid_t pid, struct proc_status *ret_status)
 {
 	struct proc_status st = { 0 };
@@ -111,6 +131,8 @@ int proc_read_status(pid_t pid, struct proc_status *ret_status)
 	st.tracer = (pid_t)tracer;
 	st.uid = (uint32_t)uid;
 	st.threads = (uint32_t)threads;
+	if (threads > 1 && st.blocked)
+		read_blocked(pid, &st.blocked);
 	st.seccomp = (uint32_t)seccomp;
 	*ret_status = st;
 	return 0;

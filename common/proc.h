@@ -23,7 +23,7 @@ struct proc_status {
 	pid_t tracer;		/* 0: none */
 	char state;
 	uint32_t seccomp;	/* mode */
-	uint64_t blocked, ignored, caught;	/* bit n - 1 is signal n */
+	uint64_t blocked, ignored, caught;	/* bit n - 1 is signal n; blocked: by every thread */
 };
 
 /* 0; -ESRCH: no such process; -EPROTO: not understood. */

@@ -9,7 +9,7 @@
 /* "THREADS"; "NONE" for 0; "UNKNOWN" for a number that this build does not know. */
 const char *reason_name(uint32_t number);
 
-/* "it has more than one thread"; "" for 0. */
+/* "it has too many threads"; "" for 0. */
 const char *reason_sentence(uint32_t number);
 
 #endif

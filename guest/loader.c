@@ -41,6 +41,7 @@ static void leave_landing(const struct loader *l)
 		.manifest_offset = MOSIX_ARENA_MANIFEST,
 		.vdso = vdso->start,
 		.vdso_size = vdso->end - vdso->start,
+		.channels = l->plan.channels,
 		.step = l->plan.step,
 	};
 }

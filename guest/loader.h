@@ -26,7 +26,8 @@ struct loader {
 	struct mosix_plan plan;
 	struct sock_filter filter[BPF_MAXINSNS];
 	uint8_t present[MOSIX_ORDER_FILES];
-	int image, call, control, page, maps, pagemap;
+	int image, maps, pagemap;
+	int channel[MOSIX_CHANNELS_MAX];	/* by number */
 	int file[MOSIX_ORDER_FILES];	/* by index in the offer, -1: did not come */
 
 	uint64_t arena;
@@ -48,12 +49,14 @@ uint64_t loader_must(long result, uint64_t detail);
 void plan_receive(struct loader *l);
 void plan_read_head(struct loader *l, struct mosix_manifest *ret);
 void plan_read_manifest(struct loader *l);
+/* Reads size bytes of the image at an offset, all of them. */
+void plan_read_image(const struct loader *l, void *dst, uint64_t size, uint64_t offset);
 /* Puts the guest's descriptors where plan.h says and closes all others but the plan socket, of which *plan_fd keeps track. */
 void plan_settle(struct loader *l, int *plan_fd);
 
 /* space.c: drops everything that exec mapped except the loader itself, brings vvar and vdso into the arena, makes the arena. */
 void space_clear(struct loader *l);
-/* space.c: the image's mappings, all writable that will get pages; then their final protection. */
+/* space.c: the threads' slots and the image's mappings, all writable that will get pages; then their final protection. */
 void space_build(struct loader *l);
 void space_protect(struct loader *l);
 /* Whether pages may come for it. */

@@ -15,7 +15,7 @@ static void receive(const struct loader *l, void *dst, uint64_t size)
 	char *at = dst;
 
 	while (size > 0) {
-		long n = SYS(recvfrom, l->page, at, size < PIECE_MOST ? size : PIECE_MOST, MSG_WAITALL, 0, 0);
+		long n = SYS(recvfrom, l->channel[MOSIX_CHANNEL_PAGE], at, size < PIECE_MOST ? size : PIECE_MOST, MSG_WAITALL, 0, 0);
 
 		if (n == -EINTR)
 			continue;
@@ -66,15 +66,16 @@ static void fill(const struct loader *l, uint64_t start, uint64_t end)
 
 void pages_receive(struct loader *l)
 {
+	const int page = l->channel[MOSIX_CHANNEL_PAGE];
 	uint64_t last = 0, left = l->manifest->pages;
 	uint32_t next = 0;
 	struct mosix_run run;
 	long flags;
 
 	/* remoted's event loop had it non-blocking. */
-	flags = SYS3(fcntl, l->page, F_GETFL, 0);
+	flags = SYS3(fcntl, page, F_GETFL, 0);
 	loader_must(flags, 0);
-	loader_must(SYS3(fcntl, l->page, F_SETFL, flags & ~O_NONBLOCK), 0);
+	loader_must(SYS3(fcntl, page, F_SETFL, flags & ~O_NONBLOCK), 0);
 	SYS5(prctl, PR_SET_THP_DISABLE, 1, 0, 0, 0);
 	for (;;) {
 		uint64_t end;

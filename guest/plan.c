@@ -7,8 +7,6 @@
 #include <linux/close_range.h>
 #include <sys/socket.h>
 
-enum { CHANNELS = 4 };	/* with the image */
-
 /* Receives up to size bytes and the descriptors that come with them. */
 static long receive(void *data, size_t size, int *fds, unsigned *nfds)
 {
@@ -39,7 +37,7 @@ static long receive(void *data, size_t size, int *fds, unsigned *nfds)
 	return n;
 }
 
-static void read_image(const struct loader *l, void *dst, uint64_t size, uint64_t offset)
+void plan_read_image(const struct loader *l, void *dst, uint64_t size, uint64_t offset)
 {
 	while (size > 0) {
 		long n = SYS4(pread64, l->image, dst, size, offset);
@@ -56,35 +54,41 @@ static void read_image(const struct loader *l, void *dst, uint64_t size, uint64_
 /* Hands out descriptors in the order in which they come. */
 static void assign(struct loader *l, unsigned *next, const int *fds, unsigned nfds)
 {
-	int *const channel[CHANNELS] = { &l->image, &l->call, &l->control, &l->page };
+	const unsigned files = 1 + l->plan.channels;	/* behind the image and the channels */
 	unsigned i = 0;
 
-	for (; i < nfds && *next < CHANNELS; i++)
-		*channel[(*next)++] = fds[i];
-	if (*next < CHANNELS)
-		loader_fail(MOSIX_WHY_LOADER, EBADF, 0);
-	if (*next == CHANNELS) {
+	if (*next == 0) {
 		uint64_t filter = l->plan.filter_length * sizeof(l->filter[0]), present = (l->plan.files + 7ull) & ~7ull;
 
-		read_image(l, l->filter, filter, 0);
-		read_image(l, l->present, l->plan.files, filter);
+		if (nfds == 0)
+			loader_fail(MOSIX_WHY_LOADER, EBADF, 0);
+		l->image = fds[i++];
+		plan_read_image(l, l->filter, filter, 0);
+		plan_read_image(l, l->present, l->plan.files, filter);
 		l->image_offset = filter + present;
+		*next = 1;
 	}
+	for (; i < nfds && *next < files; i++)
+		l->channel[(*next)++ - 1] = fds[i];
 	for (; i < nfds; i++) {
-		unsigned file = *next - CHANNELS;
+		unsigned file = *next - files;
 
 		while (file < l->plan.files && !l->present[file])
 			file++;
 		if (file == l->plan.files)
 			loader_fail(MOSIX_WHY_LOADER, EBADF, 0);
 		l->file[file] = fds[i];
-		*next = CHANNELS + file + 1;
+		*next = files + file + 1;
 	}
 }
 
-static int awaits_files(const struct loader *l, unsigned next)
+static int awaits_more(const struct loader *l, unsigned next)
 {
-	for (unsigned file = next - CHANNELS; file < l->plan.files; file++)
+	const unsigned files = 1 + l->plan.channels;
+
+	if (next < files)
+		return 1;
+	for (unsigned file = next - files; file < l->plan.files; file++)
 		if (l->present[file])
 			return 1;
 	return 0;
@@ -111,10 +115,11 @@ void plan_receive(struct loader *l)
 
 		have += (size_t)receive((char *)&l->plan + have, sizeof(l->plan) - have, unused, &none);
 	}
-	if (l->plan.magic != MOSIX_PLAN_MAGIC || l->plan.filter_length > BPF_MAXINSNS || l->plan.files > MOSIX_ORDER_FILES)
+	if (l->plan.magic != MOSIX_PLAN_MAGIC || l->plan.filter_length > BPF_MAXINSNS || l->plan.files > MOSIX_ORDER_FILES ||
+	    l->plan.channels < MOSIX_CHANNELS || l->plan.channels > MOSIX_CHANNELS_MAX)
 		loader_fail(MOSIX_WHY_LOADER, EPROTO, 0);
 	assign(l, &next, fds, nfds);
-	while (awaits_files(l, next)) {
+	while (awaits_more(l, next)) {
 		receive(&byte, 1, fds, &nfds);
 		assign(l, &next, fds, nfds);
 	}
@@ -124,7 +129,7 @@ void plan_receive(struct loader *l)
 
 void plan_read_head(struct loader *l, struct mosix_manifest *ret)
 {
-	read_image(l, ret, sizeof(*ret), l->image_offset);
+	plan_read_image(l, ret, sizeof(*ret), l->image_offset);
 }
 
 void plan_read_manifest(struct loader *l)
@@ -132,10 +137,9 @@ void plan_read_manifest(struct loader *l)
 	uint64_t size = l->plan.manifest_size;
 
 	l->manifest = (struct mosix_manifest *)(l->arena + MOSIX_ARENA_MANIFEST);
-	/* Room to grow: the XSAVE area is rebuilt for this CPU. */
-	if (size > MOSIX_ARENA_MANIFEST_MAX - MOSIX_XSAVE_MAX)
+	if (size > MOSIX_ARENA_MANIFEST_MAX)
 		loader_fail(MOSIX_WHY_BAD_IMAGE, E2BIG, 0);
-	read_image(l, l->manifest, size, l->image_offset);
+	plan_read_image(l, l->manifest, size, l->image_offset);
 	if (l->manifest->arena != l->arena || size != sizeof(*l->manifest) + manifest_tail(l->manifest))
 		loader_fail(MOSIX_WHY_BAD_IMAGE, EINVAL, 0);
 	l->mapping = manifest_mappings(l->manifest);
@@ -143,21 +147,25 @@ void plan_read_manifest(struct loader *l)
 
 void plan_settle(struct loader *l, int *plan_fd)
 {
-	/* In the order of MOSIX_GUEST_CALL … MOSIX_GUEST_PAGEMAP, then the plan. */
-	const int order[] = { l->call, l->control, l->page, l->maps, l->pagemap, MOSIX_PLAN_FD };
-	enum { COUNT = sizeof(order) / sizeof(*order), PLAN = MOSIX_GUEST_CALL + COUNT - 1, HIGH = 32 };
-	int high[COUNT];
+	/* In the order of MOSIX_GUEST_MAPS, MOSIX_GUEST_PAGEMAP, MOSIX_GUEST_CHANNELS …, then the plan. */
+	enum { FIRST = MOSIX_GUEST_MAPS, HIGH = MOSIX_GUEST_CHANNELS + MOSIX_CHANNELS_MAX + 1 };
+	static int order[HIGH - FIRST];
+	const unsigned channels = l->plan.channels, plan = MOSIX_GUEST_CHANNELS + channels, count = plan + 1 - FIRST;
 
-	_Static_assert(MOSIX_GUEST_PAGEMAP == PLAN - 1 && PLAN < HIGH, "");
+	_Static_assert(MOSIX_GUEST_PAGEMAP == FIRST + 1 && MOSIX_GUEST_CHANNELS == FIRST + 2, "");
 	for (unsigned i = 0; i < MOSIX_ORDER_FILES; i++)
 		if (l->file[i] >= 0)
 			SYS1(close, l->file[i]);
-	for (int i = 0; i < COUNT; i++)
-		high[i] = (int)loader_must(SYS3(fcntl, order[i], F_DUPFD, HIGH), 0);
-	*plan_fd = high[COUNT - 1];
-	for (int i = 0; i < COUNT; i++)
-		loader_must(SYS3(dup3, high[i], MOSIX_GUEST_CALL + i, 0), 0);
-	*plan_fd = PLAN;
-	loader_must(SYS3(close_range, 0, MOSIX_GUEST_CALL - 1, 0), 0);
-	loader_must(SYS3(close_range, PLAN + 1, ~0u, 0), 0);
+	order[0] = l->maps;
+	order[1] = l->pagemap;
+	memcpy(order + 2, l->channel, channels * sizeof(int));
+	order[count - 1] = MOSIX_PLAN_FD;
+	for (unsigned i = 0; i < count; i++)
+		order[i] = (int)loader_must(SYS3(fcntl, order[i], F_DUPFD, HIGH), 0);
+	*plan_fd = order[count - 1];
+	for (unsigned i = 0; i < count; i++)
+		loader_must(SYS3(dup3, order[i], FIRST + i, 0), 0);
+	*plan_fd = (int)plan;
+	loader_must(SYS3(close_range, 0, FIRST - 1, 0), 0);
+	loader_must(SYS3(close_range, plan + 1, ~0u, 0), 0);
 }

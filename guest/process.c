@@ -56,27 +56,51 @@ static void restore_limit(int which, const struct mosix_rlimit *home)
 	loader_must(SYS4(prlimit64, 0, which, &now, 0), 0);
 }
 
-/* The area as home's kernel wrote it, made into one that this CPU and this kernel take. */
-static void rebuild_xsave(struct loader *l)
+/* The layout of this machine's frames, for all threads: tiles only if the process may use them, and then from the first. */
+static void layout_here(const struct mosix_manifest *m, struct mosix_xlayout *ret)
 {
-	static uint8_t area[MOSIX_XSAVE_MAX] __attribute__((aligned(64)));
-	static struct mosix_xlayout local;
-	struct mosix_manifest *m = l->manifest;
-	uint64_t mappings = (uint64_t)m->mappings * sizeof(struct mosix_mapping);
-	uint32_t size;
-	long r;
-
-	xstate_layout(&local);
-	if (local.xfeatures & m->xlayout.xfeatures & XSTATE_TILES && SYS2(arch_prctl, ARCH_REQ_XCOMP_PERM, TILE_DATA) == 0)
+	xstate_layout(ret);
+	if (ret->xfeatures & m->xlayout.xfeatures & XSTATE_TILES && SYS2(arch_prctl, ARCH_REQ_XCOMP_PERM, TILE_DATA) == 0)
 		xstate_touch_tiles();
 	else
-		xstate_layout_drop(&local, XSTATE_DYNAMIC);
-	r = xstate_rebuild(area, sizeof(area), &local, manifest_xsave(m), m->xsave_size, &m->xlayout, &size);
-	if (r < 0)
-		loader_fail(r == -EOPNOTSUPP ? MOSIX_WHY_CPU_LACKS : MOSIX_WHY_BAD_IMAGE, r, 0);
-	size = (size + 63) & ~63u;
-	memmove((char *)(m + 1) + size, manifest_mappings(m), mappings);
-	memcpy(m + 1, area, size);
+		xstate_layout_drop(ret, XSTATE_DYNAMIC);
+}
+
+/*
+ * The areas of all threads, as home's kernel wrote them, made into ones that this CPU and this kernel take. They have another
+ * size here, so all that follows the manifest is read again from the image, each part to its new place.
+ */
+static void rebuild_areas(struct loader *l)
+{
+	static uint8_t area[MOSIX_XSAVE_MAX] __attribute__((aligned(64))), source[MOSIX_XSAVE_MAX];
+	static struct mosix_xlayout local;
+	struct mosix_manifest *m = l->manifest;
+	uint64_t from = l->image_offset + sizeof(*m), place = (uint64_t)(m + 1);
+	const uint64_t mappings = (uint64_t)m->mappings * sizeof(struct mosix_mapping), end = (uint64_t)m + MOSIX_ARENA_MANIFEST_MAX;
+	uint32_t size;
+
+	layout_here(m, &local);
+	for (uint32_t i = 0; i < m->threads; i++) {
+		long r;
+
+		if (end - place < MOSIX_THREAD_SIZE + MOSIX_XSAVE_MAX + mappings)
+			loader_fail(MOSIX_WHY_BAD_IMAGE, E2BIG, 0);
+		if (i > 0) {
+			plan_read_image(l, (void *)place, MOSIX_THREAD_SIZE, from);
+			place += MOSIX_THREAD_SIZE;
+			from += MOSIX_THREAD_SIZE;
+		}
+		plan_read_image(l, source, m->xsave_size, from);
+		from += m->xsave_size;
+		r = xstate_rebuild(area, sizeof(area), &local, source, m->xsave_size, &m->xlayout, &size);
+		if (r < 0)
+			loader_fail(r == -EOPNOTSUPP ? MOSIX_WHY_CPU_LACKS : MOSIX_WHY_BAD_IMAGE, r, 0);
+		/* The same for all: it depends on the local layout alone. */
+		size = (size + 63) & ~63u;
+		memcpy((void *)place, area, size);
+		place += size;
+	}
+	plan_read_image(l, (void *)place, mappings, from);
 	m->xsave_size = size;
 	m->xlayout = local;
 	l->mapping = manifest_mappings(m);
@@ -121,12 +145,13 @@ static void set_flags(int fd, int add)
 	loader_must(SYS3(fcntl, fd, F_SETFL, (flags & ~(O_NONBLOCK | O_ASYNC)) | add), 0);
 }
 
-/* A byte on the control channel is a ring: SIGURG, to this thread. */
-static void hang_doorbell(void)
+/* What comes on the control channel is a ring: SIGURG, to whichever thread takes it. */
+static void hang_doorbell(const struct loader *l)
 {
-	const struct f_owner_ex owner = { .type = F_OWNER_TID, .pid = (int)SYS1(gettid, 0) };
+	const struct f_owner_ex owner = { .type = F_OWNER_PID, .pid = (int)SYS1(getpid, 0) };
 
-	set_flags(MOSIX_GUEST_CALL, 0);
+	for (uint32_t i = 0; i < l->plan.channels; i++)
+		set_flags(MOSIX_GUEST_CHANNELS + (int)i, 0);
 	loader_must(SYS3(fcntl, MOSIX_GUEST_CONTROL, F_SETOWN_EX, &owner), 0);
 	loader_must(SYS3(fcntl, MOSIX_GUEST_CONTROL, F_SETSIG, KSIG_URG), 0);
 	set_flags(MOSIX_GUEST_CONTROL, O_ASYNC);
@@ -137,7 +162,7 @@ void process_restore(struct loader *l)
 	const struct mosix_manifest *m = l->manifest;
 
 	restore_brk(l);
-	rebuild_xsave(l);
+	rebuild_areas(l);
 	loader_must(SYS5(prctl, PR_SET_NAME, m->name, 0, 0, 0), 0);
 	restore_thread(l);
 	restore_limit(RLIMIT_STACK, &m->rlimit_stack);
@@ -153,7 +178,7 @@ void process_confine(struct loader *l)
 	const struct sock_fprog program = { .len = (unsigned short)l->plan.filter_length, .filter = l->filter };
 
 	install_gate(l);
-	hang_doorbell();
+	hang_doorbell(l);
 	loader_must(SYS5(prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
 	loader_must(SYS3(seccomp, SECCOMP_SET_MODE_FILTER, 0, &program), 0);
 }

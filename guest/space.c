@@ -267,9 +267,12 @@ static void build_one(const struct loader *l, const struct mosix_mapping *m, int
 
 void space_build(struct loader *l)
 {
+	const struct mosix_manifest *m = l->manifest;
 	int sparse = make_sparse(l);
 
-	for (uint32_t i = 0; i < l->manifest->mappings; i++)
+	if (m->slot_count > 0)
+		map(m->slots, m->slot_count * MOSIX_SLOT_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	for (uint32_t i = 0; i < m->mappings; i++)
 		build_one(l, &l->mapping[i], sparse);
 	if (sparse >= 0)
 		SYS1(close, sparse);

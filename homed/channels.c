@@ -14,23 +14,30 @@
 
 /* How long an unreachable node may keep a deputy waiting before the kernel breaks the channel. */
 #define SILENCE_MS 15000
+/* Connections under way at once: the door of a node lets only so many wait that have not spoken (remoted/door.h). */
+#define OPENING_MOST 16
+/* Call channels for threads that a process makes while it is away: as many again, within these. */
+#define SPARE_LEAST 3
+#define SPARE_MOST  64
 
 struct channel {
 	struct channels *all;
 	int fd;			/* -1 none yet */
-	bool ready;
 	bool polled;		/* connected by ourselves … */
 	uv_poll_t poll;
 	struct relay *relay;	/* … or by this one, until it is done */
 };
 
 struct channels {
-	struct channel channel[MOSIX_CHANNELS];
+	struct homed *homed;
+	struct sockaddr_storage peer;
 	unsigned handles;
-	bool closed, plain;
+	bool closed, plain, over;	/* over: done() was called */
 	struct mosix_channel_hello hello;
 	void (*done)(void *data, int error);
 	void *data;
+	unsigned count, begun, ready;	/* channels in all, asked for, standing */
+	struct channel channel[];
 };
 
 static int set_options(int fd)
@@ -63,7 +70,7 @@ void channels_close(struct channels *c)
 	if (!c || c->closed)
 		return;
 	c->closed = true;
-	for (int i = 0; i < MOSIX_CHANNELS; i++) {
+	for (unsigned i = 0; i < c->count; i++) {
 		if (c->channel[i].relay)
 			relay_cancel(c->channel[i].relay);
 		if (c->channel[i].polled)
@@ -75,10 +82,19 @@ void channels_close(struct channels *c)
 		free(c);
 }
 
-void channels_descriptors(const struct channels *c, int ret_fd[MOSIX_CHANNELS])
+unsigned channels_descriptors(const struct channels *c, int ret_fd[MOSIX_CHANNELS_MAX])
 {
-	for (int i = 0; i < MOSIX_CHANNELS; i++)
+	for (unsigned i = 0; i < c->count; i++)
 		ret_fd[i] = c->channel[i].fd;
+	return c->count;
+}
+
+unsigned channels_needed(uint32_t threads)
+{
+	uint32_t spare = threads < SPARE_LEAST ? SPARE_LEAST : threads > SPARE_MOST ? SPARE_MOST : threads;
+	uint32_t calls = threads > MOSIX_CALLS_MAX ? MOSIX_CALLS_MAX : threads + spare;
+
+	return MOSIX_CHANNELS - 1 + (calls > MOSIX_CALLS_MAX ? MOSIX_CALLS_MAX : calls);
 }
 
 bool channels_relayed(const struct channels *c)
@@ -86,21 +102,21 @@ bool channels_relayed(const struct channels *c)
 	return !c->plain;
 }
 
-static bool all_ready(const struct channels *c)
-{
-	for (int i = 0; i < MOSIX_CHANNELS; i++)
-		if (!c->channel[i].ready)
-			return false;
-	return true;
-}
+static int open_more(struct channels *all);
 
-/* One of the three stands or has failed. */
+/* One of them stands or has failed. done() may close them all, also while some are still being opened. */
 static void settled(struct channel *c, int error)
 {
 	struct channels *all = c->all;
 
-	c->ready = !error;
-	if (error || all_ready(all))
+	if (all->over)
+		return;
+	if (!error) {
+		all->ready++;
+		error = open_more(all);
+	}
+	all->over = error || all->ready == all->count;
+	if (all->over)
 		all->done(all->data, error);
 }
 
@@ -172,29 +188,40 @@ static bool is_loopback(const struct sockaddr *peer)
 	return ntohl(((const struct sockaddr_in *)peer)->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
 }
 
-int channels_open(struct homed *homed, const struct sockaddr *peer, pid_t pid, const uint8_t token[MOSIX_TOKEN_SIZE],
-		  void (*done)(void *data, int error), void *data, struct channels **ret_channels)
+static int open_more(struct channels *all)
 {
-	struct channels *all = calloc(1, sizeof(*all));
+	const struct sockaddr *peer = (const struct sockaddr *)&all->peer;
+	int r = 0;
+
+	while (r == 0 && all->begun < all->count && all->begun - all->ready < OPENING_MOST)
+		r = (all->plain ? connect_plain : connect_relayed)(all->homed, peer, &all->channel[all->begun++]);
+	return r;
+}
+
+int channels_open(struct homed *homed, const struct sockaddr *peer, pid_t pid, const uint8_t token[MOSIX_TOKEN_SIZE],
+		  unsigned count, void (*done)(void *data, int error), void *data, struct channels **ret_channels)
+{
+	struct channels *all = calloc(1, sizeof(*all) + count * sizeof(all->channel[0]));
+	int r;
 
 	if (!all)
 		return -ENOMEM;
+	all->homed = homed;
+	memcpy(&all->peer, peer, peer->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in));
 	all->hello = (struct mosix_channel_hello){ .magic = MOSIX_HELLO_MAGIC, .version = MOSIX_PROTOCOL, .pid = (uint32_t)pid };
 	memcpy(all->hello.token, token, MOSIX_TOKEN_SIZE);
 	all->plain = homed->conf.trusted_network || is_loopback(peer);
 	all->done = done;
 	all->data = data;
-	for (int i = 0; i < MOSIX_CHANNELS; i++) {
+	all->count = count;
+	for (unsigned i = 0; i < count; i++) {
 		all->channel[i].all = all;
 		all->channel[i].fd = -1;
 	}
-	for (int i = 0; i < MOSIX_CHANNELS; i++) {
-		int r = (all->plain ? connect_plain : connect_relayed)(homed, peer, &all->channel[i]);
-
-		if (r < 0) {
-			channels_close(all);
-			return r;
-		}
+	r = open_more(all);
+	if (r < 0) {
+		channels_close(all);
+		return r;
 	}
 	*ret_channels = all;
 	return 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The three connections of a move, from homed to the door of a node: opened together, each announced by its hello. They are
+ * The connections of a move, from homed to the door of a node, each announced by its hello: a few are opened at a time. They are
  * plain TCP where the network is trusted or does not leave this machine; else each runs through a relay (common/relay.h).
  */
 #ifndef HOMED_CHANNELS_H
@@ -15,14 +15,20 @@
 struct channels;
 
 /*
- * Connects all three. done() comes once, from the loop: 0 when all stand and their hellos are on the way, else -errno.
- * Returns 0 or -errno (then done() is not called).
+ * How many a process with so many threads gets: one for each thread's calls and some more for threads to come, and the other
+ * two. MOSIX_CHANNELS … MOSIX_CHANNELS_MAX.
+ */
+unsigned channels_needed(uint32_t threads);
+
+/*
+ * Connects `count` of them, MOSIX_CHANNELS … MOSIX_CHANNELS_MAX. done() comes once, from the loop: 0 when all stand and their
+ * hellos are on the way, else -errno; it may call channels_close(). Returns 0 or -errno (then done() is not called).
  */
 int channels_open(struct homed *homed, const struct sockaddr *peer, pid_t pid, const uint8_t token[MOSIX_TOKEN_SIZE],
-		  void (*done)(void *data, int error), void *data, struct channels **ret_channels);
+		  unsigned count, void (*done)(void *data, int error), void *data, struct channels **ret_channels);
 
-/* The descriptors in the order of enum mosix_channel: blocking mode, still owned by the object. */
-void channels_descriptors(const struct channels *c, int ret_fd[MOSIX_CHANNELS]);
+/* The descriptors by the channels' numbers: blocking mode, still owned by the object. Returns how many. */
+unsigned channels_descriptors(const struct channels *c, int ret_fd[MOSIX_CHANNELS_MAX]);
 
 /* Whether they run through this process, and would end with it. */
 bool channels_relayed(const struct channels *c);

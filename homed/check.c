@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <mosix/manifest.h>
 #include <mosix/order.h>
 #include "common/proc.h"
 
@@ -36,7 +37,7 @@ static bool ended(const struct look *l)
 
 static bool threads(const struct look *l)
 {
-	return !(l->flags & CHECK_AWAY) && l->status.threads > 1;
+	return !(l->flags & CHECK_AWAY) && l->status.threads > MOSIX_THREADS_MAX;
 }
 
 static bool traced(const struct look *l)

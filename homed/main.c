@@ -264,7 +264,8 @@ static int serve(struct homed *homed, const struct options *o, int ready)
 	return r;
 }
 
-/* Each process costs a descriptor, each move six. homed starts no programs that could inherit the limit. */
+/* Each process costs a descriptor, each move one for each of its channels (five and up), or three if they are relayed. homed
+   starts no programs that could inherit the limit. */
 static void raise_limits(void)
 {
 	struct rlimit files;

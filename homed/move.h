@@ -58,6 +58,7 @@ struct move {
 	int content;			/* descriptor of files.file[need[next]], -1 none */
 	uint64_t offset;
 
+	unsigned channel_count;		/* as offered */
 	struct channels *channels;
 	bool connected, linked;
 	bool rung;			/* the signal could be sent once at least */

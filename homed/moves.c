@@ -223,7 +223,8 @@ static void on_accept(struct move *m, const struct move_event_data *e)
 
 	(void)e;
 	enter(m, MOVE_LINKING);
-	r = channels_open(m->homed, (struct sockaddr *)&m->node->peer, m->process->pid, m->token, channels_done, m, &m->channels);
+	r = channels_open(m->homed, (struct sockaddr *)&m->node->peer, m->process->pid, m->token, m->channel_count, channels_done, m,
+			  &m->channels);
 	if (r < 0)
 		fail(m, MOSIX_WHY_NO_CHANNEL, strerror(-r));
 }
@@ -276,11 +277,11 @@ static uint64_t ready_ms(const struct move *m)
 
 static void give_leave(struct move *m, struct order_link *link)
 {
-	int fd[MOSIX_CHANNELS], r;
+	int fd[MOSIX_CHANNELS_MAX], r;
+	unsigned fds = channels_descriptors(m->channels, fd);
 
-	channels_descriptors(m->channels, fd);
 	process_set_intended(m->process, m->target);
-	r = order_leave(link, m->epoch, ready_ms(m) * 1000000u, m->target, &m->files, fd);
+	r = order_leave(link, m->epoch, ready_ms(m) * 1000000u, m->target, &m->files, fd, fds);
 	if (r < 0) {
 		process_set_intended(m->process, "");
 		fail(m, MOSIX_WHY_CUT, strerror(-r));
@@ -357,7 +358,7 @@ static bool vague(const struct outcome *o)
 /* Reasons that lie in the moment: it is let go and asked again, with its files as they are then. */
 static bool passes(const struct outcome *o)
 {
-	return o->reason == MOSIX_WHY_IN_VDSO || o->reason == MOSIX_WHY_NEW_FILE;
+	return o->reason == MOSIX_WHY_IN_VDSO || o->reason == MOSIX_WHY_NEW_FILE || o->reason == MOSIX_WHY_NEW_THREADS;
 }
 
 static void on_refused(struct move *m, const struct move_event_data *e)

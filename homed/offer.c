@@ -45,7 +45,9 @@ int offer_send(struct move *m)
 	if (r < 0)
 		return r;
 	prlimit(p->pid, RLIMIT_STACK, NULL, &stack);
+	process_saw_threads(p, st.threads);
 	m->rss = st.rss;
+	m->channel_count = channels_needed(p->threads_most);
 	m->id = ++last_id;	/* a late answer to an earlier offer of this move must not be taken for one to this */
 	m->epoch = process_next_epoch(p);
 	outcome_clear(&p->guest_end);
@@ -67,6 +69,7 @@ int offer_send(struct move *m)
 	msg_add_bin(&message, "cpu", &m->homed->cpu, sizeof(m->homed->cpu));
 	msg_add_uint(&message, "bytes", st.rss);
 	msg_add_uint(&message, "stack", stack.rlim_cur);
+	msg_add_uint(&message, "channels", m->channel_count);
 	add_files(&message, &m->files);
 	r = node_send(m->node, &message);
 	if (r == 0)

@@ -81,12 +81,11 @@ static void cut(struct order_link *link)
 		moves_link_cut(move, link);
 }
 
-static int send_order(struct order_link *link, const struct mosix_order *order, const struct mosix_order_file *file,
-		      const int *fd, unsigned fds)
+/* With at most MOSIX_ORDER_BATCH descriptors. */
+static int send_packet(struct order_link *link, struct iovec *iov, unsigned iovs, const int *fd, unsigned fds)
 {
-	union { struct cmsghdr head; char space[CMSG_SPACE(MOSIX_CHANNELS * sizeof(int))]; } control = { 0 };
-	struct iovec iov[2] = { { (void *)order, sizeof(*order) }, { (void *)file, (order->files + order->others) * sizeof(*file) } };
-	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = file ? 2 : 1 };
+	union { struct cmsghdr head; char space[CMSG_SPACE(MOSIX_ORDER_BATCH * sizeof(int))]; } control = { 0 };
+	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = iovs };
 
 	if (fds) {
 		msg.msg_control = &control;
@@ -97,6 +96,26 @@ static int send_order(struct order_link *link, const struct mosix_order *order, 
 		memcpy(CMSG_DATA(&control.head), fd, fds * sizeof(int));
 	}
 	return sendmsg(link->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
+}
+
+static int send_order(struct order_link *link, const struct mosix_order *order, const struct mosix_order_file *file,
+		      const int *fd, unsigned fds)
+{
+	struct iovec iov[2] = { { (void *)order, sizeof(*order) }, { (void *)file, (order->files + order->others) * sizeof(*file) } };
+	unsigned n = fds < MOSIX_ORDER_BATCH ? fds : MOSIX_ORDER_BATCH;
+	int r = send_packet(link, iov, file ? 2 : 1, fd, n);
+
+	while (r == 0 && n < fds) {
+		unsigned next = fds - n < MOSIX_ORDER_BATCH ? fds - n : MOSIX_ORDER_BATCH;
+		struct iovec byte = { (void *)"", 1 };
+
+		r = send_packet(link, &byte, 1, fd + n, next);
+		n += next;
+	}
+	/* Half an order: the core is not to wait for the rest. */
+	if (r < 0 && fds)
+		shutdown(link->fd, SHUT_WR);
+	return r;
 }
 
 void order_none(struct order_link *link)
@@ -115,11 +134,12 @@ int order_home(struct order_link *link, uint32_t epoch)
 }
 
 int order_leave(struct order_link *link, uint32_t epoch, uint64_t deadline_ns, const char *node, const struct files *files,
-		const int fd[MOSIX_CHANNELS])
+		const int *fd, unsigned fds)
 {
 	struct mosix_order order = {
 		MOSIX_ORDER_MAGIC, MOSIX_ORDER_VERSION, MOSIX_ORDER_LEAVE,
 		.epoch = epoch, .deadline_ns = deadline_ns, .files = files->count, .others = files->others,
+		.channels = fds,
 	};
 	struct mosix_order_file *list = calloc(files->count + files->others + 1, sizeof(*list));
 	int r;
@@ -134,7 +154,7 @@ int order_leave(struct order_link *link, uint32_t epoch, uint64_t deadline_ns, c
 	}
 	if (files->others)
 		memcpy(list + files->count, files->other, files->others * sizeof(*list));
-	r = send_order(link, &order, list, fd, MOSIX_CHANNELS);
+	r = send_order(link, &order, list, fd, fds);
 	free(list);
 	return r;
 }
@@ -238,6 +258,14 @@ void orders_drain(struct orders *orders, pid_t pid)
 	}
 }
 
+/* A process that is away keeps its connection for the next order. */
+static bool is_away(struct orders *o, pid_t pid)
+{
+	const struct process *p = process_find(o->homed, pid);
+
+	return p && process_away(p);
+}
+
 static void sweep(uv_timer_t *timer)
 {
 	struct orders *o = timer->data;
@@ -247,7 +275,7 @@ static void sweep(uv_timer_t *timer)
 		uint64_t silent = uv_now(o->homed->loop) - link->heard_ms;
 
 		next = LIST_NEXT(link, list);
-		if (!link->move && silent > (link->spoken ? IDLE_MS : FIRST_MS))
+		if (!link->move && silent > (link->spoken ? IDLE_MS : FIRST_MS) && !is_away(o, link->pid))
 			close_link(link);
 	}
 }

@@ -25,9 +25,10 @@ void orders_drain(struct orders *orders, pid_t pid);
 void order_none(struct order_link *link);
 /* Come home. 0 or -errno. */
 int order_home(struct order_link *link, uint32_t epoch);
-/* Leave, with the channels' descriptors (which stay the caller's) and the files of the offer. 0 or -errno. */
+/* Leave, with the descriptors of all channels (which stay the caller's) and the files of the offer. 0 or -errno: the
+   connection is of no use any more then, and will be cut. */
 int order_leave(struct order_link *link, uint32_t epoch, uint64_t deadline_ns, const char *node, const struct files *files,
-		const int fd[MOSIX_CHANNELS]);
+		const int *fd, unsigned fds);
 
 /* Words and the end of this connection concern that move from now on; NULL: none. */
 void order_link_bind(struct order_link *link, struct move *move);

@@ -193,6 +193,7 @@ int process_register(struct homed *homed, pid_t pid, uint64_t secret, uint64_t a
 		p->secret = secret;
 		p->arena = arena;
 		p->checked_ms = 0;
+		p->threads_most = 0;
 		process_set_where(p, "");
 		moves_process_replaced(p);
 		*ret_process = p;

@@ -42,6 +42,7 @@ struct process {
 
 	struct move *move;		/* under way, or NULL */
 	struct move_wish *wish;		/* what is to be done after it, or NULL (moves.c) */
+	uint32_t threads_most;		/* that were ever seen in it: so many call channels it may want again */
 	uint64_t moves;
 	struct outcome last;		/* of the latest move */
 	struct outcome came_home;	/* why it came home last; detail: the call */
@@ -73,6 +74,13 @@ void process_set_where(struct process *p, const char *node);
 void process_set_intended(struct process *p, const char *node);
 uint32_t process_next_epoch(struct process *p);
 static inline bool process_away(const struct process *p) { return p->where[0] != 0; }
+
+/* As many were there just now. */
+static inline void process_saw_threads(struct process *p, uint32_t threads)
+{
+	if (threads > p->threads_most)
+		p->threads_most = threads;
+}
 
 /* "home" or the node's name. */
 const char *process_where(const struct process *p);

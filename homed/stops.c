@@ -34,6 +34,7 @@ static void look(struct process *p, void *data)
 	(void)data;
 	if (!process_away(p) || proc_read_stat(p->pid, &st) < 0)
 		return;
+	process_saw_threads(p, st.threads);
 	stopped = st.state == 'T' || st.state == 't';
 	if (p->told == (stopped ? TOLD_STOP : TOLD_RUN))
 		return;

@@ -61,7 +61,11 @@ void truth_moved(struct process *p, const char *node, const struct mosix_word *w
 
 void truth_home(struct process *p, const struct mosix_word *word)
 {
+	struct proc_stat st;
+
 	take_numbers(p, word);
+	if (proc_read_stat(p->pid, &st) == 0)
+		process_saw_threads(p, st.threads);
 	p->returned_epoch = word->epoch ? word->epoch : p->epoch;
 	truth_outcome(word, &p->came_home);
 	if (!word->reason)

@@ -14,6 +14,7 @@ libcore_la_CCASFLAGS = -fcf-protection=none
 libcore_la_LDFLAGS =
 
 libcore_la_SOURCES = \
+	preload/core/apart.c \
 	preload/core/call_table.c \
 	preload/core/capture.c \
 	preload/core/capture_guest.c \
@@ -21,18 +22,22 @@ libcore_la_SOURCES = \
 	preload/core/deputy.c \
 	preload/core/deputy_call.c \
 	preload/core/deputy_signals.c \
+	preload/core/deputy_thread.c \
 	preload/core/entry_check.c \
 	preload/core/frame_build.c \
 	preload/core/frames.c \
+	preload/core/freeze.c \
 	preload/core/gate.c \
 	preload/core/gate_call.c \
 	preload/core/gate_local.c \
 	preload/core/gate_signal.c \
+	preload/core/gate_thread.c \
 	preload/core/guest.c \
 	preload/core/home_resume.c \
 	preload/core/homecoming.c \
 	preload/core/io.c \
 	preload/core/leave.c \
+	preload/core/lock.c \
 	preload/core/manifest_check.c \
 	preload/core/maps.c \
 	preload/core/marshal_deputy.c \
@@ -42,30 +47,37 @@ libcore_la_SOURCES = \
 	preload/core/marshal_gate_vector.c \
 	preload/core/marshal_reply.c \
 	preload/core/marshal_rest.c \
+	preload/core/marshal_strings.c \
 	preload/core/orders.c \
 	preload/core/pages.c \
 	preload/core/resume.c \
 	preload/core/sigframe.c \
 	preload/core/start.c \
+	preload/core/stop.c \
 	preload/core/step.c \
 	preload/core/string.c \
 	preload/core/xstate.c \
 	preload/core/entry.S \
 	preload/core/api.h \
+	preload/core/apart.h \
 	preload/core/arena.h \
 	preload/core/capture.h \
 	preload/core/capture_parts.h \
 	preload/core/core.h \
 	preload/core/deputy.h \
 	preload/core/deputy_signals.h \
+	preload/core/deputy_thread.h \
 	preload/core/entry.h \
 	preload/core/entry_offsets.h \
 	preload/core/frame_build.h \
 	preload/core/frames.h \
+	preload/core/freeze.h \
 	preload/core/gate.h \
+	preload/core/gate_thread.h \
 	preload/core/guest.h \
 	preload/core/homecoming.h \
 	preload/core/leave.h \
+	preload/core/lock.h \
 	preload/core/maps.h \
 	preload/core/marshal.h \
 	preload/core/marshal_wire.h \
@@ -75,6 +87,8 @@ libcore_la_SOURCES = \
 	preload/core/sigabi.h \
 	preload/core/sigframe.h \
 	preload/core/step.h \
+	preload/core/stop.h \
+	preload/core/thread.h \
 	preload/core/xstate.h
 
 preload_libmosix_la_SOURCES = \
@@ -100,6 +114,7 @@ preload_libmosix_la_SOURCES = \
 	preload/wrap_poll.c \
 	preload/wrap_sleep.c \
 	preload/wrap_socket.c \
+	preload/wrap_thread.c \
 	preload/wrap_wait.c \
 	preload/syscall_entry.S \
 	preload/action.h \

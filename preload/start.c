@@ -51,6 +51,7 @@ static void learn(struct core_config *config)
 	config->library_end = ((uintptr_t)_end + 4095) & ~4095ull;
 	vdso_learn(&config->vdso_start, &config->vdso_end, config->vdso);
 	config->records_offset = (const char *)&mosix_records - (const char *)__builtin_thread_pointer();
+	config->own_offset = (const char *)&mosix_own - (const char *)__builtin_thread_pointer();
 	if (&__rseq_offset && &__rseq_size) {
 		config->rseq_offset = __rseq_offset;
 		config->rseq_size = __rseq_size;
@@ -68,7 +69,7 @@ static void after_fork(void)
 	wrap_on = (int)wrap_raw_(SYS_getpid, 0);
 	secret = enroll_secret();
 	core_forked(secret);
-	core_urgent()->pending = 0;	/* pending signals are not inherited */
+	mosix_own.pending = 0;	/* pending signals are not inherited */
 	altstack_forked();
 	fd = enroll_connect();
 	if (fd >= 0)
@@ -81,7 +82,7 @@ static void unblock(void)
 	uint64_t urgent = 1ull << (SIGURG - 1), before = 0;
 
 	if (wrap_raw_(SYS_rt_sigprocmask, SIG_UNBLOCK, &urgent, &before, 8) == 0)
-		core_urgent()->blocked = (before & urgent) != 0;
+		mosix_own.blocked = (before & urgent) != 0;
 }
 
 __attribute__((constructor(101))) static void start(void)

@@ -49,7 +49,7 @@ static long pending(const long a[6])
 	long result = syscall_plain(SYS_rt_sigpending, a);
 
 	if (result == 0 && a[1] == 8 && !core_is_guest()) {
-		if (core_urgent()->pending && core_urgent()->blocked)
+		if (mosix_own.pending && mosix_own.blocked)
 			sigaddset((sigset_t *)a[0], SIGURG);
 		else
 			sigdelset((sigset_t *)a[0], SIGURG);

@@ -9,6 +9,7 @@
 #define KERNEL_RESTORER 0x04000000ull
 
 static uint64_t core_handler, restorer;
+__thread struct core_own mosix_own __attribute__((tls_model("initial-exec"), visibility("hidden")));
 
 /*
  * glibc puts its restorer into every action and shows it in old ones, and the core needs it to build frames for the program's
@@ -50,13 +51,12 @@ int urgent_listens(void)
 
 int urgent_deliver(void)
 {
-	struct core_urgent *urgent = core_urgent();
 	siginfo_t info;
 
-	if (!urgent->pending)
+	if (!mosix_own.pending)
 		return 0;
-	urgent->pending = 0;
-	if (!is_handler(urgent->action.handler))
+	mosix_own.pending = 0;
+	if (!is_handler(core_urgent()->action.handler))
 		return 0;
 	/* Who sent it was not kept. Urgent data is the kernel's message, and nearly always the cause. */
 	memset(&info, 0, sizeof(info));
@@ -97,7 +97,7 @@ void urgent_kernel_action(const struct mosix_sigaction *act, struct mosix_sigact
 			if (act) {
 				urgent->action = after;
 				if (!is_handler(after.handler))
-					urgent->pending = 0;
+					mosix_own.pending = 0;
 			}
 			urgent_release();
 			break;

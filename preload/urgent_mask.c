@@ -18,7 +18,7 @@ int urgent_hold(void)
 		return 0;
 	}
 	if (before & URGENT_BIT)	/* restored by the kernel from a frame that was built in a guest */
-		core_urgent()->blocked = 1;
+		mosix_own.blocked = 1;
 	return 1;
 }
 
@@ -30,7 +30,7 @@ void urgent_release(void)
 void urgent_block(int blocked)
 {
 	for (;;) {
-		core_urgent()->blocked = (uint32_t)blocked;
+		mosix_own.blocked = (uint32_t)blocked;
 		if (!core_is_guest())
 			return;
 		wrap_raw_(SYS_rt_sigprocmask, blocked ? SIG_BLOCK : SIG_UNBLOCK, &urgent_set, 0, 8);
@@ -52,7 +52,7 @@ static int changed(int how, int set, int named, int before)
 static void came_home(int how, const sigset_t *set, int named, sigset_t *old)
 {
 	uint64_t kernel = 0;
-	int stored = (int)core_urgent()->blocked;	/* what the call left if it was made in the guest, else what was before */
+	int stored = (int)mosix_own.blocked;	/* what the call left if it was made in the guest, else what was before */
 
 	wrap_raw_(SYS_rt_sigprocmask, SIG_UNBLOCK, &urgent_set, &kernel, 8);
 	if (stored && (!changed(how, set != NULL, named, 0) || kernel & URGENT_BIT))
@@ -62,7 +62,7 @@ static void came_home(int how, const sigset_t *set, int named, sigset_t *old)
 
 int urgent_mask(urgent_real real, int how, const sigset_t *set, sigset_t *old)
 {
-	int before = (int)core_urgent()->blocked, guest = core_is_guest(), named = set && sigismember(set, SIGURG), after, result;
+	int before = (int)mosix_own.blocked, guest = core_is_guest(), named = set && sigismember(set, SIGURG), after, result;
 	sigset_t copy, seen;
 
 	if (!old)
@@ -94,18 +94,17 @@ int urgent_mask(urgent_real real, int how, const sigset_t *set, sigset_t *old)
 		after = changed(how, set != NULL, named, before);
 		urgent_block(after);
 	}
-	if (set && !core_urgent()->blocked)
+	if (set && !mosix_own.blocked)
 		urgent_deliver();
 	return 0;
 }
 
 int urgent_enter(struct urgent_swap *swap, const sigset_t *mask)
 {
-	struct core_urgent *urgent = core_urgent();
 	int named = sigismember(mask, SIGURG);
 
 	swap->mask = *mask;
-	swap->blocked = urgent->blocked;
+	swap->blocked = mosix_own.blocked;
 	swap->entered = !core_is_guest();
 	if (!swap->entered) {
 		/* The process may come home inside the call. A mask whose SIGURG makes no difference goes without. */
@@ -114,7 +113,7 @@ int urgent_enter(struct urgent_swap *swap, const sigset_t *mask)
 		return 0;
 	}
 	sigdelset(&swap->mask, SIGURG);
-	urgent->blocked = (uint32_t)named;
+	mosix_own.blocked = (uint32_t)named;
 	return !named && urgent_deliver();
 }
 

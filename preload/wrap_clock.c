@@ -13,17 +13,26 @@ static void add_time(struct timeval *time, uint64_t nanoseconds)
 	time->tv_usec = (suseconds_t)(microseconds % 1000000);
 }
 
-/* Is it the process's or one of its threads' CPU clock? Dynamic ones have ~pid or ~tid above bit 2, 0 for oneself. */
-static int counts_us(clockid_t clock)
-{
-	pid_t id;
+/*
+ * Is it the process's CPU clock, or one of its threads' (*ret_tid, 0 for oneself)? Dynamic ones have ~pid or ~tid above bit 2, 0
+ * for oneself, and bit 2 is set for threads.
+ */
+enum counted { NOBODY_OF_US, PROCESS, THREAD };
 
-	if (clock == CLOCK_PROCESS_CPUTIME_ID || clock == CLOCK_THREAD_CPUTIME_ID)
-		return 1;
+static enum counted whose(clockid_t clock, pid_t *ret_tid)
+{
+	pid_t id = clock < 0 ? ~(clock >> 3) : 0;
+
+	*ret_tid = id;
+	if (clock == CLOCK_PROCESS_CPUTIME_ID)
+		return PROCESS;
+	if (clock == CLOCK_THREAD_CPUTIME_ID)
+		return THREAD;
 	if (clock >= 0 || (clock & 7) == 3)	/* 3: a descriptor's clock */
-		return 0;
-	id = ~(clock >> 3);
-	return id == 0 || id == wrap_on || wrap_raw_(SYS_tgkill, wrap_on, id, 0) == 0;
+		return NOBODY_OF_US;
+	if (!(clock & 4))
+		return id == 0 || id == wrap_on ? PROCESS : NOBODY_OF_US;
+	return id == 0 || wrap_raw_(SYS_tgkill, wrap_on, id, 0) == 0 ? THREAD : NOBODY_OF_US;
 }
 
 /* What was used elsewhere, read together with what the kernel here knows: a move in between would count a part twice. */
@@ -50,15 +59,21 @@ static void add_away(struct timespec *time, uint64_t nanoseconds)
 static __attribute__((noinline)) int get_cpu_time(clockid_t clock, struct timespec *time)
 {
 	struct away away;
+	pid_t tid;
 	int result;
 
 	if (!wrap_on)
 		return REAL_OF(clock_gettime)(clock, time);
 	TOGETHER(away, result = REAL_OF(clock_gettime)(clock, time));
+	if (result != 0 || !(away.user || away.system))
+		return result;
 	if ((clock & 3) == 1 && clock < 0)	/* CPUCLOCK_VIRT is user time alone */
 		away.system = 0;
-	if (result == 0 && (away.user || away.system) && counts_us(clock))
-		add_away(time, away.user + away.system);
+	switch (whose(clock, &tid)) {
+	case PROCESS: add_away(time, away.user + away.system); break;
+	case THREAD:  add_away(time, core_away_thread(tid)); break;
+	default:      break;
+	}
 	return result;
 }
 
@@ -107,7 +122,9 @@ WRAP_EXPORT int getrusage(__rusage_who_t who, struct rusage *usage)
 	if (!wrap_on || (who != RUSAGE_SELF && who != RUSAGE_THREAD))
 		return REAL_OF(getrusage)(who, usage);
 	TOGETHER(away, result = REAL_OF(getrusage)(who, usage));
-	if (result == 0) {
+	if (result == 0 && who == RUSAGE_THREAD) {
+		add_time(&usage->ru_utime, core_away_thread(0));
+	} else if (result == 0) {
 		add_time(&usage->ru_utime, away.user);
 		add_time(&usage->ru_stime, away.system);
 	}

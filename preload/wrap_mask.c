@@ -73,7 +73,7 @@ WRAP_EXPORT int sigpending(sigset_t *set)
 	int result = REAL_OF(sigpending)(set);
 
 	if (result == 0 && wrap_on && !core_is_guest()) {
-		if (core_urgent()->pending && core_urgent()->blocked)
+		if (mosix_own.pending && mosix_own.blocked)
 			sigaddset(set, SIGURG);
 		else
 			sigdelset(set, SIGURG);

@@ -2,7 +2,7 @@
 /*
  * Waiting for signals. SIGURG goes out of every set, in a guest as well, because it is home's kernel that waits and would take
  * the migration signal. The program's own never waits in the kernel, so a set that has it is served from
- * core_urgent()->pending: where the program has a handler for it, such a wait is not begun again by the core (restart 0),
+ * mosix_own.pending: where the program has a handler for it, such a wait is not begun again by the core (restart 0),
  * because the EINTR may mean that one has come. Weaker than the real thing: a signalfd never yields SIGURG, and sigwaitinfo()
  * or sigtimedwait() on a set with a SIGURG that has a handler may return EINTR after a move.
  */
@@ -92,11 +92,9 @@ int __sigpause(int sig_or_mask, int is_sig)
 
 int urgent_take(const sigset_t *set, siginfo_t *info)
 {
-	struct core_urgent *urgent = core_urgent();
-
-	if (!sigismember(set, SIGURG) || !urgent->pending)
+	if (!sigismember(set, SIGURG) || !mosix_own.pending)
 		return 0;
-	urgent->pending = 0;
+	mosix_own.pending = 0;
 	if (info) {
 		memset(info, 0, sizeof(*info));
 		info->si_signo = SIGURG;

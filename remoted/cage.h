@@ -3,8 +3,10 @@
  * A cage: the namespaces in which the guests of one home live, and the warden (warden.h) that is their first process.
  * remoted holds one end of a socket to the warden; this is that end.
  *
- * A caged process has no file system, no network, no capability, no way to make further namespaces, and sees no process
- * but those of its own home. What it may ask the kernel for is the filter's business (filter.h), not the cage's.
+ * A caged process has no file system, no network, no capability but CAP_CHECKPOINT_RESTORE, by which it gives its threads and
+ * children the numbers they have at home, no way to make further namespaces, and sees no process but those of its own home. What
+ * it clones stays in the cage: it ends with the last guest there at the latest, or with the cage. What it may ask the kernel
+ * for is the filter's business (filter.h), not the cage's.
  *
  * Functions return 0 or -errno. From one thread only: the warden dies with the thread that opened the cage.
  */
@@ -15,6 +17,9 @@
 #include <sys/types.h>
 
 struct cage;
+
+/* Descriptors that a guest must be allowed: the loader puts the channels in their places while it has all of them twice. */
+static inline uint64_t cage_descriptors(uint32_t channels, uint32_t files) { return 2ull * channels + files + 64; }
 
 enum cage_event_kind {
 	CAGE_SPAWNED = 1,	/* the loader runs as pid and awaits its plan */

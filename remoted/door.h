@@ -12,7 +12,7 @@
 struct door;
 struct node;
 
-#define DOOR_STRANGERS   64	/* the one who has waited longest makes room for the next */
+#define DOOR_STRANGERS   128	/* the one who has waited longest makes room for the next */
 #define DOOR_PATIENCE_MS 10000
 
 /* 0 or -errno of bind(2) and the like. *ret_port is the port in the host's byte order. */

@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The guest's system call filter (seccomp). Everything traps into the gate (SIGSYS) except
- *   - getpid, gettid, sched_yield: no pointer, no effect, and the kernel caches the answer by number;
+ *   - getpid, gettid, sched_yield, restart_syscall and futex: no effect outside, and the kernel caches the answer by number;
  *   - the gate's own calls, which carry gate_secret as sixth argument.
  *
  * The guest can read the secret out of its own memory, so the secret is no wall: it only tells the gate's calls from the
  * program's. The wall (promise P7) is the set of calls that pass with it. Each member works on the guest's own memory,
- * its own registers and signal state, its clocks, or descriptors that it has; and it has exactly five (plan.h): three
- * sockets to its own deputy and two views of its own memory. No call in the set makes a descriptor, a process or a
- * thread, names a file, an address of the network or another process, or changes credentials or limits. Whoever adds a
- * call here has to keep that sentence true.
+ * its own registers and signal state, its clocks, its own threads, or descriptors that it has; and it has exactly those of
+ * plan.h: sockets to its own deputy and two views of its own memory. No call in the set names a file, an address of the network
+ * or another process, or changes credentials or limits. Whoever adds a call here has to keep that sentence true.
+ *
+ * clone3 makes threads, and cannot be kept from making processes, for its flags lie in memory. What it makes has this filter,
+ * no capability but CAP_CHECKPOINT_RESTORE, and no way into another namespace (warden_enclose.c); it can take only numbers of
+ * its own home's processes, holds no descriptors but copies of the guest's and pidfds of its like, for which no call is allowed
+ * but close, read and ppoll, and ends with the last guest of its home.
  */
 #ifndef MOSIX_REMOTED_FILTER_H
 #define MOSIX_REMOTED_FILTER_H
@@ -18,9 +22,10 @@
 #include <linux/filter.h>
 
 /*
- * Builds the program for one guest (a few milliseconds: before the freeze). gate_secret: page aligned, because mmap's sixth
- * argument is an offset; not 0; below 2^47; else -EINVAL. *ret_program is the caller's to free(). 0 or -errno.
+ * Builds the program for one guest (a few milliseconds: before the freeze). pid: its own, in the cage. gate_secret: page aligned,
+ * because mmap's sixth argument is an offset; not 0; below 2^47; else -EINVAL. *ret_program is the caller's to free(). 0 or
+ * -errno.
  */
-int filter_build(uint64_t gate_secret, struct sock_filter **ret_program, uint32_t *ret_length);
+int filter_build(uint64_t gate_secret, uint32_t pid, struct sock_filter **ret_program, uint32_t *ret_length);
 
 #endif

@@ -34,7 +34,7 @@ static const struct {
 	[GUEST_OFFERING] = { "offering",     0, MOSIX_WHY_NONE,       NULL },
 	[GUEST_NEEDING]  = { "needing",  60000, MOSIX_WHY_TIMED_OUT,  "home stopped sending the contents of files" },
 	[GUEST_SPAWNING] = { "spawning",  5000, MOSIX_WHY_PID_TAKEN,  NULL },
-	[GUEST_ACCEPTED] = { "accepted", 15000, MOSIX_WHY_NO_CHANNEL, "the three channels did not come" },
+	[GUEST_ACCEPTED] = { "accepted", 15000, MOSIX_WHY_NO_CHANNEL, "its channels did not come" },
 	[GUEST_LINKED]   = { "linked",   60000, MOSIX_WHY_TIMED_OUT,  "no image came on the page channel" },
 	[GUEST_PLANNED]  = { "planned",      0, MOSIX_WHY_NONE,       NULL },
 	[GUEST_RUNNING]  = { "running",      0, MOSIX_WHY_NONE,       NULL },
@@ -92,8 +92,6 @@ struct guest *guest_new(struct home *home, struct visitor *visitor, uint32_t pid
 	g->pid = pid;
 	g->epoch = epoch;
 	g->loader = -1;
-	for (unsigned i = 0; i < MOSIX_CHANNELS; i++)
-		g->channels[i] = -1;
 	LIST_INSERT_HEAD(&home->guests, g, link);
 	return g;
 }
@@ -104,13 +102,32 @@ void guest_begin(struct guest *g)
 	alarm_set(g->alarm, 0);
 }
 
+int guest_await_channels(struct guest *g, uint32_t count)
+{
+	g->channels = malloc(count * sizeof *g->channels);
+	if (!g->channels)
+		return -ENOMEM;
+	g->channel_count = count;
+	for (uint32_t i = 0; i < count; i++)
+		g->channels[i] = -1;
+	return 0;
+}
+
+void guest_close_channels(struct guest *g)
+{
+	for (uint32_t i = 0; i < g->channel_count; i++)
+		close_fd(&g->channels[i]);
+	free(g->channels);
+	g->channels = NULL;
+	g->channel_count = g->linked = 0;
+}
+
 /* Everything but the record: what a dying guest has no use for. */
 static void release(struct guest *g)
 {
 	watch_end(&g->watch);
 	close_fd(&g->loader);
-	for (unsigned i = 0; i < MOSIX_CHANNELS; i++)
-		close_fd(&g->channels[i]);
+	guest_close_channels(g);
 	for (uint32_t i = 0; i < g->file_count; i++) {
 		if (g->files[i].file)
 			cache_drop(g->home->node->cache, g->files[i].file);
@@ -219,7 +236,7 @@ void guest_spawn(struct guest *g)
 		return;
 	}
 	/* Now, because it takes milliseconds, and the process is not frozen yet. */
-	if (!g->filter && (make_secret(&g->secret) < 0 || filter_build(g->secret, &g->filter, &g->filter_length) < 0)) {
+	if (!g->filter && (make_secret(&g->secret) < 0 || filter_build(g->secret, g->pid, &g->filter, &g->filter_length) < 0)) {
 		guest_fail(g, MOSIX_WHY_NO_CAGE, 0, "its system call filter cannot be built");
 		return;
 	}
@@ -320,18 +337,17 @@ bool guest_link(struct node *node, int fd, const struct mosix_channel_hello *hel
 {
 	struct msg m;
 
-	if (hello->magic != MOSIX_HELLO_MAGIC || hello->version != MOSIX_PROTOCOL || hello->channel >= MOSIX_CHANNELS)
+	if (hello->magic != MOSIX_HELLO_MAGIC || hello->version != MOSIX_PROTOCOL)
 		return false;
 
 	struct guest *g = awaited(node, hello);
 
-	if (!g || g->channels[hello->channel] >= 0)
+	if (!g || hello->channel >= g->channel_count || g->channels[hello->channel] >= 0)
 		return false;
 	tune(fd);
 	g->channels[hello->channel] = fd;
-	for (unsigned i = 0; i < MOSIX_CHANNELS; i++)
-		if (g->channels[i] < 0)
-			return true;
+	if (++g->linked < g->channel_count)
+		return true;
 	explicit_bzero(g->token, sizeof g->token);
 	msg_begin(&m, "linked");
 	msg_add_uint(&m, "id", g->id);

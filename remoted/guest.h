@@ -6,7 +6,7 @@
  *   offering  its files are looked up, one in a turn of the loop
  *   needing   home sends contents of files
  *   spawning  the cage starts the process (after an earlier guest of that pid has gone)
- *   accepted  the process waits for its plan, the door for the three channels
+ *   accepted  the process waits for its plan, the door for its channels
  *   linked    channels are there; home freezes the process; its manifest is read from the page channel
  *   planned   the loader has everything and builds
  *   running   it computes
@@ -66,7 +66,8 @@ struct guest {
 	struct sock_filter *filter;
 	uint32_t filter_length;
 	int loader;			/* this end of the loader's socket */
-	int channels[MOSIX_CHANNELS];	/* -1 until they come */
+	int *channels;			/* by number; -1 until they come */
+	uint32_t channel_count, linked;	/* that were offered, that have come */
 	struct watch *watch;		/* on the page channel while linked, on the loader while planned */
 
 	struct mosix_manifest *manifest;
@@ -103,6 +104,10 @@ void guest_spawn(struct guest *guest);
 void guest_spawned(struct guest *guest);
 void guest_not_spawned(struct guest *guest, int error);
 void guest_ended(struct guest *guest, int status);
+
+/* Makes room for that many channels: 0 or -ENOMEM. Then: closes those that have come, and awaits none. */
+int guest_await_channels(struct guest *guest, uint32_t count);
+void guest_close_channels(struct guest *guest);
 
 /* A channel with this hello has come to the door. Takes over fd and returns true if it is awaited, else false. */
 bool guest_link(struct node *node, int fd, const struct mosix_channel_hello *hello);

@@ -94,15 +94,16 @@ static int send_plan(struct guest *g)
 {
 	struct mosix_plan plan = {
 		.magic = MOSIX_PLAN_MAGIC, .gate_secret = g->secret, .filter_length = g->filter_length,
-		.files = g->file_count, .manifest_size = g->manifest_size,
+		.files = g->file_count, .manifest_size = g->manifest_size, .channels = g->channel_count,
 		.step = step_of("loader.") | step_of("guest."),
 	};
 	const struct mosix_mapping *mapping = manifest_mappings(g->manifest);
-	int *fds = malloc((MOSIX_CHANNELS + g->file_count) * sizeof *fds);
+	const uint32_t channels = g->channel_count, nfds = channels + g->file_count;
+	int *fds = malloc(nfds * sizeof *fds);
 
 	if (!fds)
 		return -ENOMEM;
-	for (unsigned i = 0; i < MOSIX_CHANNELS; i++) {
+	for (uint32_t i = 0; i < channels; i++) {
 		int flags = fcntl(g->channels[i], F_GETFL);
 
 		/* The loop wants its descriptors non-blocking, guest and loader want theirs to block; it is one flag for both. */
@@ -110,11 +111,11 @@ static int send_plan(struct guest *g)
 		fds[i] = g->channels[i];
 	}
 	for (uint32_t i = 0; i < g->file_count; i++)
-		fds[MOSIX_CHANNELS + i] = -1;
+		fds[channels + i] = -1;
 	for (uint32_t i = 0; i < g->manifest->mappings; i++)
 		if (mapping[i].file != MOSIX_NO_FILE)
-			fds[MOSIX_CHANNELS + mapping[i].file] = cache_fd(g->files[mapping[i].file].file);
-	int r = plan_send(g->loader, &plan, g->filter, g->manifest, fds, MOSIX_CHANNELS + g->file_count);
+			fds[channels + mapping[i].file] = cache_fd(g->files[mapping[i].file].file);
+	int r = plan_send(g->loader, &plan, g->filter, g->manifest, fds, nfds);
 
 	free(fds);
 	return r;
@@ -130,10 +131,7 @@ static void hand_over(struct guest *g)
 		return;
 	}
 	/* The guest's end of a channel must be the only one: its end of file is what home goes by. */
-	for (unsigned i = 0; i < MOSIX_CHANNELS; i++) {
-		close(g->channels[i]);
-		g->channels[i] = -1;
-	}
+	guest_close_channels(g);
 	free(g->manifest);
 	g->manifest = NULL;
 	guest_enter(g, GUEST_PLANNED);
@@ -196,6 +194,9 @@ static const char *contradiction(const struct guest *g)
 
 	if (g->manifest->pid != g->pid || g->manifest->epoch != g->epoch)
 		return "it is the image of another process";
+	for (uint32_t i = 0; i < g->manifest->threads; i++)
+		if (manifest_thread(g->manifest, i)->channel >= g->channel_count)
+			return "a thread has a channel that was not offered";
 	for (uint32_t i = 0; i < g->manifest->mappings; i++)
 		if (mapping[i].file != MOSIX_NO_FILE && mapping[i].file >= g->file_count)
 			return "a mapping has a file that was not offered";
@@ -223,7 +224,8 @@ static int make_room_for_tail(struct guest *g)
 {
 	struct mosix_manifest *m = g->manifest;
 
-	if (m->magic != MOSIX_MANIFEST_MAGIC || m->mappings > MOSIX_MAPPINGS_MAX || m->xsave_size > MOSIX_XSAVE_MAX)
+	if (m->magic != MOSIX_MANIFEST_MAGIC || m->mappings > MOSIX_MAPPINGS_MAX || m->xsave_size > MOSIX_XSAVE_MAX ||
+	    m->threads == 0 || m->threads > MOSIX_THREADS_MAX)
 		return -EINVAL;
 	m = realloc(m, sizeof *m + manifest_tail(m));
 	if (!m)

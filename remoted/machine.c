@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "remoted/machine.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -9,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -51,6 +53,18 @@ static uint64_t memory(const char *name)
 uint64_t machine_available(void)
 {
 	return memory("MemAvailable:");
+}
+
+uint32_t machine_descriptors(void)
+{
+	DIR *directory = opendir("/proc/self/fd");
+	uint32_t count = 0;
+
+	while (directory && readdir(directory))
+		count++;
+	if (directory)
+		closedir(directory);
+	return count;
 }
 
 uint32_t machine_runnable(void)
@@ -131,6 +145,7 @@ static bool (*const obstacles[])(char *why, size_t size) = { kernel_too_old, no_
 void machine_look(struct machine *ret_machine)
 {
 	struct machine m = { .cpus = 1, .pid_max = 32768 };
+	struct rlimit files;
 	uint64_t pid_max;
 	cpu_set_t set;
 
@@ -138,6 +153,8 @@ void machine_look(struct machine *ret_machine)
 		m.cpus = (uint32_t)CPU_COUNT(&set);
 	if (read_number("/proc/sys/kernel/pid_max", &pid_max) == 0)
 		m.pid_max = (uint32_t)pid_max;
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0)
+		m.descriptors = files.rlim_cur < UINT32_MAX ? (uint32_t)files.rlim_cur : UINT32_MAX;
 	m.mem_total = memory("MemTotal:");
 	cpu_read(&m.features);
 	for (unsigned i = 0; i < sizeof obstacles / sizeof obstacles[0]; i++)

@@ -82,6 +82,24 @@ uint64_t node_promised(const struct node *node)
 	return bytes;
 }
 
+/* A channel is the connection itself, or a relay's two ends and the guest's. */
+uint64_t node_descriptors(const struct node *node, uint32_t channels)
+{
+	return (uint64_t)channels * (node->trusted_network ? 1 : 3);
+}
+
+uint64_t node_descriptors_promised(const struct node *node)
+{
+	const struct home *home;
+	const struct guest *guest;
+	uint64_t count = 0;
+
+	LIST_FOREACH(home, &node->homes, link)
+		LIST_FOREACH(guest, &home->guests, link)
+			count += node_descriptors(node, guest->channel_count - guest->linked);
+	return count;
+}
+
 bool node_blocked(const struct node *node)
 {
 	char file[NAME_MAX + 1], path[PATH_MAX];

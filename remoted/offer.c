@@ -20,11 +20,12 @@
 #define MEBI           (UINT64_C(1) << 20)
 #define RESERVE_MOST   (256 * MEBI)	/* of memory, for the node itself; or a sixteenth, if that is less */
 #define CONTENT_MOST   (256u << 10)
+#define DESCRIPTORS_SPARE 64u		/* kept for sessions, cages and contents */
 
 /* An offer as read; everything points into the message. */
 struct offer {
 	uint64_t id, mono, boot, bytes, stack;
-	uint32_t pid, epoch, uid;
+	uint32_t pid, epoch, uid, channels;
 	const uint8_t *token;
 	char comm[64];
 	struct cpu_features cpu;
@@ -55,9 +56,10 @@ static int read_offer(const msgpack_object *map, struct offer *ret_offer)
 	    msg_get_u32(map, "epoch", &o.epoch) < 0 || msg_get_u32(map, "uid", &o.uid) < 0 ||
 	    msg_get_str(map, "comm", o.comm, sizeof o.comm) < 0 || msg_get_uint(map, "mono", &o.mono) < 0 ||
 	    msg_get_uint(map, "boot", &o.boot) < 0 || msg_get_uint(map, "bytes", &o.bytes) < 0 ||
-	    msg_get_uint(map, "stack", &o.stack) < 0 || get_fixed(map, "token", MOSIX_TOKEN_SIZE, &token) < 0 ||
+	    msg_get_uint(map, "stack", &o.stack) < 0 || msg_get_u32(map, "channels", &o.channels) < 0 ||
+	    get_fixed(map, "token", MOSIX_TOKEN_SIZE, &token) < 0 ||
 	    get_fixed(map, "cpu", sizeof o.cpu, &cpu) < 0 || msg_get_array(map, "files", &o.files, &o.file_count) < 0 ||
-	    o.file_count > MOSIX_ORDER_FILES || o.mono > INT64_MAX || o.boot > INT64_MAX)
+	    o.channels < MOSIX_CHANNELS || o.file_count > MOSIX_ORDER_FILES || o.mono > INT64_MAX || o.boot > INT64_MAX)
 		return -EPROTO;
 	if (msg_get_str(map, "kernel", o.kernel, sizeof o.kernel) < 0)
 		o.kernel[0] = 0;
@@ -130,8 +132,27 @@ static void refuse_memory(const struct node *node, const struct offer *o, struct
 		 reason_sentence(ret->reason), (o->bytes + MEBI - 1) / MEBI, left / MEBI);
 }
 
+static void refuse_channels(const struct node *node, const struct offer *o, struct refusal *ret)
+{
+	uint64_t guest = cage_descriptors(o->channels, o->file_count), most = node->machine.descriptors;
+	uint64_t taken = machine_descriptors() + node_descriptors_promised(node) + DESCRIPTORS_SPARE;
+
+	if (o->channels > MOSIX_CHANNELS_MAX) {
+		most = MOSIX_CHANNELS_MAX;
+		snprintf(ret->text, sizeof ret->text, "%s: it needs %u, guests have %u at most", reason_sentence(MOSIX_WHY_NO_CHANNEL),
+			 o->channels, (unsigned)MOSIX_CHANNELS_MAX);
+	} else if (guest > most || taken + node_descriptors(node, o->channels) > most) {
+		snprintf(ret->text, sizeof ret->text, "%s: for its %u channels the node has too few descriptors (RLIMIT_NOFILE is %" PRIu64
+			 ")", reason_sentence(MOSIX_WHY_NO_CHANNEL), o->channels, most);
+	} else {
+		return;
+	}
+	ret->reason = MOSIX_WHY_NO_CHANNEL;
+	ret->detail = (int64_t)most;
+}
+
 static void (*const objections[])(const struct node *node, const struct offer *o, struct refusal *ret) = {
-	refuse_incapable, refuse_blocked, refuse_pid, refuse_cpu, refuse_memory,
+	refuse_incapable, refuse_blocked, refuse_pid, refuse_cpu, refuse_memory, refuse_channels,
 };
 
 /* ---- taking it ---- */
@@ -201,7 +222,9 @@ static int take(struct visitor *v, const struct offer *o)
 
 	if (r == 0) {
 		g = guest_new(home, v, o->pid, o->epoch);
-		r = g ? read_files(g, o) : -ENOMEM;
+		r = g ? guest_await_channels(g, o->channels) : -ENOMEM;
+		if (r == 0)
+			r = read_files(g, o);
 	}
 	if (r == -ENOMEM)
 		visitor_refuse(v, o->id, MOSIX_WHY_NO_MEMORY, 0, reason_sentence(MOSIX_WHY_NO_MEMORY));
@@ -217,8 +240,8 @@ static int take(struct visitor *v, const struct offer *o)
 	g->mono_offset = clock_offset(CLOCK_MONOTONIC, o->mono, o, o->mono_ahead);
 	g->boot_offset = clock_offset(CLOCK_BOOTTIME, o->boot, o, o->boot_ahead);
 	revoke_earlier(home, g);
-	log_info("%s offers %u/%u (%s), %" PRIu64 " MiB, %u files", v->name, g->pid, g->epoch, o->comm, g->bytes / MEBI,
-		 g->file_count);
+	log_info("%s offers %u/%u (%s), %" PRIu64 " MiB, %u files, %u channels", v->name, g->pid, g->epoch, o->comm,
+		 g->bytes / MEBI, g->file_count, g->channel_count);
 	guest_begin(g);
 	return 0;
 }

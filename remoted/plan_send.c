@@ -11,8 +11,6 @@
 
 #include <mosix/reason.h>
 
-enum { CHANNELS = 3 };
-
 static int write_all(int fd, const void *data, size_t size)
 {
 	const char *p = data;
@@ -87,20 +85,21 @@ static int send_batch(int socket, const void *data, size_t size, const int *fds,
 int plan_send(int socket, const struct mosix_plan *plan, const struct sock_filter *filter, const void *manifest,
 	      const int *fds, unsigned nfds)
 {
-	int all[1 + CHANNELS + MOSIX_ORDER_FILES];
+	int all[1 + MOSIX_CHANNELS_MAX + MOSIX_ORDER_FILES];
 	struct mosix_plan head = *plan;
 	unsigned count = 1, sent;
 	int r;
 
-	if (plan->files > MOSIX_ORDER_FILES || nfds != CHANNELS + plan->files || plan->filter_length > BPF_MAXINSNS)
+	if (plan->channels < MOSIX_CHANNELS || plan->channels > MOSIX_CHANNELS_MAX || plan->files > MOSIX_ORDER_FILES ||
+	    nfds != plan->channels + plan->files || plan->filter_length > BPF_MAXINSNS)
 		return -EINVAL;
 	for (unsigned i = 0; i < nfds; i++) {
 		if (fds[i] >= 0)
 			all[count++] = fds[i];
-		else if (i < CHANNELS)
+		else if (i < plan->channels)
 			return -EBADF;
 	}
-	r = make_image(plan, filter, manifest, fds + CHANNELS, &all[0]);
+	r = make_image(plan, filter, manifest, fds + plan->channels, &all[0]);
 	if (r != 0)
 		return r;
 	head.magic = MOSIX_PLAN_MAGIC;

@@ -12,11 +12,11 @@
 #include <mosix/plan.h>
 
 /*
- * socket is remoted's end of the loader socket (SOCK_STREAM). plan: gate_secret, filter_length, files and manifest_size filled in
- * by the caller, the rest is set here. manifest: manifest_size bytes. fds: call, control, page channel, then plan->files file
- * descriptors in the offer's order, -1 for one that no mapping needs; nfds = 3 + plan->files. All stay the caller's; close the
- * channels afterwards. Does not block. 0 or -errno: -ETOOMANYREFS when RLIMIT_NOFILE here is below the descriptors in
- * flight. On failure close the socket: the loader then ends.
+ * socket is remoted's end of the loader socket (SOCK_STREAM). plan: gate_secret, filter_length, files, manifest_size and channels
+ * filled in by the caller, the rest is set here. manifest: manifest_size bytes. fds: plan->channels channels by their numbers,
+ * then plan->files file descriptors in the offer's order, -1 for one that no mapping needs; nfds is the sum of both. All stay the
+ * caller's; close the channels afterwards. Does not block. 0 or -errno: -ETOOMANYREFS when RLIMIT_NOFILE here is below the
+ * descriptors in flight. On failure close the socket: the loader then ends.
  */
 int plan_send(int socket, const struct mosix_plan *plan, const struct sock_filter *filter, const void *manifest,
 	      const int *fds, unsigned nfds);

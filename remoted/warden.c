@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -41,9 +42,19 @@ static void answer(int socket, const struct warden_answer *a)
 		_exit(1);
 }
 
+static bool empty(void)
+{
+	for (int i = 0; i < GUESTS_MAX; i++)
+		if (guests[i].pid != 0)
+			return false;
+	return true;
+}
+
+/* A hostile guest may have cloned processes, which end up with us: they go with the last guest, if not before. */
 static void reap(int socket)
 {
 	struct guest *g;
+	bool ended = false;
 	int status;
 	pid_t pid;
 
@@ -56,7 +67,10 @@ static void reap(int socket)
 			.kind = CAGE_ENDED, .pid = g->pid, .epoch = g->epoch, .status = status,
 		});
 		*g = (struct guest){ 0 };
+		ended = true;
 	}
+	if (ended && empty())
+		kill(-1, SIGKILL);
 }
 
 /* Takes loader_socket: once remoted knows, only the guest has it. */

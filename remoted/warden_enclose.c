@@ -93,8 +93,9 @@ static int open_proc(struct warden *w)
 }
 
 /*
- * No further namespaces, except of time, which the warden makes for each guest. Guests have neither the capability nor the
- * calls to make one; this is the second lock on that door, and stays open where /proc/sys cannot be written (containers).
+ * No further namespaces, except of time, which the warden makes for each guest. Guests have clone3(2) but not the capability for
+ * any other kind than a user namespace, and that is forbidden by cover_root(); this is the second lock on that door, and stays
+ * open where /proc/sys cannot be written (containers).
  */
 static void forbid_namespaces(void)
 {
@@ -119,29 +120,58 @@ static int empty_mounts(void)
 }
 
 /*
- * What the warden keeps: CHECKPOINT_RESTORE to choose pids, SYS_ADMIN to unshare time. An empty bounding set and NOROOT
- * see to it that exec gives guests nothing, also when remoted runs as root.
+ * Whose root directory is not the topmost one of its mount namespace counts as chrooted, and the kernel lets nobody who is make a
+ * user namespace (clone(2), EPERM). What is mounted here cannot be reached: "/" stays what lies under it.
+ */
+static int cover_root(void)
+{
+	return mount("mosix", "/", "tmpfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0555,size=4k,nr_inodes=2") < 0 ?
+	       -errno : 0;
+}
+
+int warden_keep(uint64_t capabilities)
+{
+	const uint64_t inherited = 1ull << CAP_CHECKPOINT_RESTORE;
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2];
+
+	for (unsigned i = 0; i < 2; i++)
+		data[i] = (struct __user_cap_data_struct){
+			.permitted = (uint32_t)(capabilities >> 32 * i), .effective = (uint32_t)(capabilities >> 32 * i),
+			.inheritable = (uint32_t)(inherited >> 32 * i),
+		};
+	return syscall(SYS_capset, &head, data) < 0 ? -errno : 0;
+}
+
+/*
+ * What the warden keeps: CHECKPOINT_RESTORE to choose pids, SYS_ADMIN to unshare time. Guests get the former, through the ambient
+ * set, and nothing else: an empty bounding set and NOROOT see to it that exec gives no more, also when remoted runs as root.
  */
 static int drop_capabilities(void)
 {
-	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct data[2] = { 0 };
 	const unsigned long secure = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP |
 				     SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_KEEP_CAPS_LOCKED | SECBIT_NO_CAP_AMBIENT_RAISE |
 				     SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED;
 	const uint64_t keep = 1ull << CAP_SYS_ADMIN | 1ull << CAP_CHECKPOINT_RESTORE;
+	const uint64_t setup = keep | 1ull << CAP_SETPCAP;
+	int r;
 
+	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
+		return -errno;
+	/* Before the bounding set goes, which limits what may become inheritable. */
+	r = warden_keep(setup);
+	if (r == 0 && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_CHECKPOINT_RESTORE, 0, 0) < 0)
+		r = -errno;
+	if (r != 0)
+		return r;
 	for (unsigned long cap = 0; cap < 64; cap++)
 		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0 && errno != EINVAL)
 			return -errno;
 	if (prctl(PR_SET_SECUREBITS, secure, 0, 0, 0) < 0)
 		return -errno;
-	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 && errno != EINVAL)
-		return -errno;
-	for (unsigned i = 0; i < 2; i++)
-		data[i].permitted = data[i].effective = (uint32_t)(keep >> 32 * i);
-	if (syscall(SYS_capset, &head, data) < 0)
-		return -errno;
+	r = warden_keep(keep);
+	if (r != 0)
+		return r;
 	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
 }
 
@@ -176,6 +206,8 @@ int warden_enclose(struct warden *w, const char *home, uint32_t uid, uint32_t gi
 
 	*ret_step = WARDEN_EMPTY;
 	r = empty_mounts();
+	if (r == 0)
+		r = cover_root();
 	if (r != 0)
 		return r;
 

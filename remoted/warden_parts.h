@@ -19,6 +19,9 @@ enum { WARDEN_FD_FIRST = 16 };
    and the step that failed. */
 int warden_enclose(struct warden *w, const char *home, uint32_t uid, uint32_t gid, enum warden_step *ret_step);
 
+/* Reduces what is permitted and effective to these capabilities: 0 or -errno. What is inheritable is CAP_CHECKPOINT_RESTORE. */
+int warden_keep(uint64_t capabilities);
+
 /* Starts a guest; returns when it executes the loader: 0 or -errno. loader_socket stays open here. */
 int warden_spawn(const struct warden *w, const struct warden_request *q, int loader_socket);
 

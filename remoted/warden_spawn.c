@@ -18,10 +18,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cage.h"
+
 #define STACK_LEAST (8ull << 20)
 #define STACK_MOST  (1ull << 40)
-/* The loader's own few, and one for each file of the offer. */
-enum { GUEST_NOFILE = MOSIX_ORDER_FILES + 64 };
 
 /* Offsets are written before the first process enters the namespace, and never again. */
 static int make_clocks(int fd, int64_t mono_ns, int64_t boot_ns)
@@ -65,6 +65,7 @@ static int limit(int which, uint64_t soft, uint64_t hard)
  */
 static int set_limits(uint64_t stack)
 {
+	const uint64_t nofile = cage_descriptors(MOSIX_CHANNELS_MAX, MOSIX_ORDER_FILES);
 	int r;
 
 	if (stack < STACK_LEAST || stack > STACK_MOST)
@@ -73,7 +74,7 @@ static int set_limits(uint64_t stack)
 	if (r == 0)
 		r = limit(RLIMIT_CORE, 0, 0);
 	if (r == 0)
-		r = limit(RLIMIT_NOFILE, GUEST_NOFILE, GUEST_NOFILE);
+		r = limit(RLIMIT_NOFILE, nofile, nofile);
 	return r;
 }
 
@@ -90,8 +91,6 @@ static int place_descriptors(const struct warden *w, int loader_socket)
 
 static int become_loader(const struct warden *w, const struct warden_request *q, int loader_socket)
 {
-	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	static const struct __user_cap_data_struct none[2];
 	static char name[] = "mosix-loader";
 	char *argv[] = { name, NULL }, *envp[] = { NULL };
 	sigset_t empty;
@@ -103,8 +102,10 @@ static int become_loader(const struct warden *w, const struct warden_request *q,
 		r = place_descriptors(w, loader_socket);
 	if (r != 0)
 		return r;
-	if (syscall(SYS_capset, &head, none) < 0)
-		return -errno;
+	/* What exec leaves: the ambient set. */
+	r = warden_keep(1ull << CAP_CHECKPOINT_RESTORE);
+	if (r != 0)
+		return r;
 	sigemptyset(&empty);
 	sigprocmask(SIG_SETMASK, &empty, NULL);
 	syscall(SYS_execveat, w->loader, "", argv, envp, AT_EMPTY_PATH);

@@ -44,6 +44,7 @@ enum call_arg_kind {
 	ARG_IOV_OUT,		/* iovec array of args[ref] entries, scattered */
 	ARG_MSG_IN, ARG_MSG_OUT,	/* struct msghdr with everything it points to */
 	ARG_MMSG_IN, ARG_MMSG_OUT,	/* args[ref] × struct mmsghdr */
+	ARG_STRINGS,		/* array of NUL-terminated strings, ended by NULL, in */
 	ARG_FDSET,		/* fd_set of args[0] bits, in and out */
 	ARG_SIGSET_PAIR,	/* pselect6's { const sigset_t *, size_t } */
 	ARG_OUT_DATA,		/* out; capacity args[ref] bytes, but nothing when args[ref] is 0 (getxattr, readlink…) */

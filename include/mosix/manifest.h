@@ -2,7 +2,8 @@
 /*
  * The image of a process as it travels on a page channel:
  *
- *   struct mosix_manifest, xsave_size bytes of XSAVE area (padded to 64), mappings × struct mosix_mapping,
+ *   struct mosix_manifest, xsave_size bytes of XSAVE area (padded to 64) of the first thread, then for each further thread a
+ *   struct mosix_thread padded to MOSIX_THREAD_SIZE and its XSAVE area, then mappings × struct mosix_mapping,
  *   then page runs (struct mosix_run + pages × 4096 bytes each), then a run with pages = 0.
  *
  * The same layout goes out and comes home. It is flat, not msgpack, because at home it is read in the core, where no
@@ -21,6 +22,9 @@
 #define MOSIX_XFEATURES       64
 #define MOSIX_CONFIG_SIZE     256u
 #define MOSIX_ARENA_SIZE      (64ull << 20)
+#define MOSIX_SLOT_SIZE       MOSIX_ARENA_SIZE	/* what each thread after the first has for itself */
+#define MOSIX_THREADS_MAX     512u
+#define MOSIX_THREAD_SIZE     320u	/* struct mosix_thread, padded */
 /* The loader's own place, below every program: nothing of an image may lie here. */
 #define MOSIX_LOADER_START    0x10000ull
 #define MOSIX_LOADER_END      0x400000ull
@@ -83,7 +87,12 @@ struct mosix_thread {
 	uint64_t rseq; uint32_t rseq_size, rseq_signature;	/* rseq = 0: none registered */
 	uint32_t inside;		/* number + 1 of the call the thread is logically inside, 0 none */
 	uint32_t tid;
+	uint32_t slot;			/* 0: the arena itself; n: the n-th of the slots, from 1 */
+	uint32_t channel;		/* number of its call channel */
+	uint64_t away_ns;		/* CPU time that home's kernel does not know (outward), or of this stay (homeward) */
 };
+
+_Static_assert(sizeof(struct mosix_thread) <= MOSIX_THREAD_SIZE, "struct mosix_thread outgrew its place");
 
 struct mosix_manifest {
 	uint64_t magic;
@@ -93,7 +102,10 @@ struct mosix_manifest {
 	uint64_t pages;			/* sum of all runs to come, for progress and memory checks */
 
 	/* libmosix's core in this image */
-	uint64_t arena;			/* start of the arena, MOSIX_ARENA_SIZE long; not a mapping of the list */
+	uint64_t arena;			/* start of the arena, MOSIX_ARENA_SIZE long and aligned; not a mapping of the list */
+	uint64_t slots;			/* slot_count × MOSIX_SLOT_SIZE, aligned to that size; 0 if there are none. Likewise no mapping */
+	uint32_t slot_count;
+	uint32_t threads;		/* 1 … MOSIX_THREADS_MAX */
 	uint64_t guest_entry;		/* void guest_entry(void): where the loader jumps, on guest_stack */
 	uint64_t guest_stack;		/* top of a stack inside the arena */
 	uint64_t gate_handler, gate_restorer;	/* for SIGSYS, faults and the doorbell, installed by the loader */
@@ -113,10 +125,10 @@ struct mosix_manifest {
 	uint64_t away_user_ns, away_system_ns;	/* outward: the part of it that home's kernel does not know */
 	uint64_t monotonic_ns, boottime_ns;	/* the last clock reading here */
 
-	struct mosix_thread thread;
-	struct mosix_xlayout xlayout;	/* of the XSAVE area that follows */
+	struct mosix_thread thread;	/* the first */
+	struct mosix_xlayout xlayout;	/* of all XSAVE areas that follow */
 	struct mosix_xlayout home_xlayout;	/* of frames on the program's own stacks: always home's */
-	uint32_t xsave_size;		/* bytes of the XSAVE area that follows, ≤ MOSIX_XSAVE_MAX, multiple of 64 */
+	uint32_t xsave_size;		/* bytes of each XSAVE area that follows, ≤ MOSIX_XSAVE_MAX, multiple of 64 */
 	uint32_t zero;
 };
 
@@ -130,14 +142,29 @@ int manifest_check(const struct mosix_manifest *m, uint64_t size, const char **r
 
 static inline uint64_t manifest_tail(const struct mosix_manifest *m)
 {
-	return m->xsave_size + (uint64_t)m->mappings * sizeof(struct mosix_mapping);
+	return m->xsave_size + (m->threads - 1) * ((uint64_t)MOSIX_THREAD_SIZE + m->xsave_size) +
+	       (uint64_t)m->mappings * sizeof(struct mosix_mapping);
 }
 
-static inline const void *manifest_xsave(const struct mosix_manifest *m) { return m + 1; }
+/* Thread n, from 0, and its XSAVE area. */
+static inline const struct mosix_thread *manifest_thread(const struct mosix_manifest *m, uint32_t n)
+{
+	const char *second = (const char *)(m + 1) + m->xsave_size;
+
+	if (n == 0)
+		return &m->thread;
+	return (const struct mosix_thread *)(second + (n - 1) * ((uint64_t)MOSIX_THREAD_SIZE + m->xsave_size));
+}
+
+static inline const void *manifest_xsave(const struct mosix_manifest *m, uint32_t n)
+{
+	return n == 0 ? (const char *)(m + 1) : (const char *)manifest_thread(m, n) + MOSIX_THREAD_SIZE;
+}
 
 static inline const struct mosix_mapping *manifest_mappings(const struct mosix_manifest *m)
 {
-	return (const struct mosix_mapping *)((const char *)(m + 1) + m->xsave_size);
+	return (const struct mosix_mapping *)((const char *)m + sizeof(*m) + manifest_tail(m) -
+					      (uint64_t)m->mappings * sizeof(struct mosix_mapping));
 }
 
 #endif

@@ -14,9 +14,10 @@
 #include <stdint.h>
 
 #define MOSIX_ORDER_MAGIC   0x6f736d31u
-#define MOSIX_ORDER_VERSION 2u
+#define MOSIX_ORDER_VERSION 3u
 #define MOSIX_ORDER_FILES   1024u
 #define MOSIX_ORDER_OTHERS  2048u
+#define MOSIX_ORDER_BATCH   250u	/* descriptors of one packet; the kernel takes 253 */
 
 /* The migration signal: SIGURG, queued (SI_QUEUE) with the process's own secret in si_value.sival_ptr. */
 #define MOSIX_SIGNAL SIGURG
@@ -51,7 +52,9 @@ struct mosix_word {
 
 enum mosix_order_kind {
 	MOSIX_ORDER_NONE = 1,	/* nothing (any more): go on */
-	MOSIX_ORDER_LEAVE,	/* three descriptors attached: call, control, page; files follow the struct */
+	MOSIX_ORDER_LEAVE,	/* the channels' descriptors attached, in their order, files behind the struct. Of more than
+				   MOSIX_ORDER_BATCH channels the rest follows at once in further packets of one zero byte and as many
+				   descriptors at most */
 	MOSIX_ORDER_HOME,	/* come home */
 };
 
@@ -69,6 +72,8 @@ struct mosix_order {
 	char     node[64];		/* for messages */
 	uint32_t files;			/* ≤ MOSIX_ORDER_FILES; struct mosix_order_file each, right behind this struct */
 	uint32_t others;		/* ≤ MOSIX_ORDER_OTHERS; behind those: files that homed saw, whose mappings travel as pages */
+	uint32_t channels;		/* LEAVE: MOSIX_CHANNELS … MOSIX_CHANNELS_MAX (wire.h) */
+	uint32_t zero;
 };
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * What remoted hands the loader over the unix stream socket that the loader finds as descriptor 3: one struct mosix_plan and,
- * with its first byte, descriptors by SCM_RIGHTS: the image (a sealed memfd), call, control, page, then files in the offer's
- * order, only those that a mapping needs. At most MOSIX_PLAN_BATCH descriptors come at once; further ones come with single
- * bytes after the struct, MOSIX_PLAN_BATCH each. The image holds, one after the other:
+ * with its first byte, descriptors by SCM_RIGHTS: the image (a sealed memfd), the channels in their order, then files in the
+ * offer's order, only those that a mapping needs. At most MOSIX_PLAN_BATCH descriptors come at once; further ones come with
+ * single bytes after the struct, MOSIX_PLAN_BATCH each. The image holds, one after the other:
  *
  *   filter_length × struct sock_filter, files × uint8_t (1: this file's descriptor came) padded to 8, the manifest with
  *   its tail, as checked by remoted.
@@ -15,6 +15,7 @@
 
 #include <stdint.h>
 #include <mosix/order.h>
+#include <mosix/wire.h>
 
 #define MOSIX_PLAN_MAGIC 0x6e616c70786f736dull
 #define MOSIX_PLAN_FD 3
@@ -27,8 +28,8 @@ struct mosix_plan {
 	uint32_t filter_length;		/* instructions */
 	uint32_t files;			/* files in the offer, ≤ MOSIX_ORDER_FILES */
 	uint64_t manifest_size;		/* manifest and tail */
+	uint32_t channels;		/* MOSIX_CHANNELS … MOSIX_CHANNELS_MAX */
 	uint32_t step;			/* of loader or guest: enum mosix_step to wait at */
-	uint32_t zero;
 };
 
 /* What the loader answers on descriptor 3: reason 0 right before the jump; anything else, and it exits with status 1. End of file
@@ -39,18 +40,25 @@ struct mosix_plan_failure {
 	uint64_t detail;		/* address of the mapping concerned, or 0 */
 };
 
-/* Numbers of the only descriptors a guest has after the loader is done. */
-enum { MOSIX_GUEST_CALL = 3, MOSIX_GUEST_CONTROL, MOSIX_GUEST_PAGE, MOSIX_GUEST_MAPS, MOSIX_GUEST_PAGEMAP };
+/* Numbers of the only descriptors a guest has after the loader is done: channel i is MOSIX_GUEST_CHANNELS + i, up to the plan's
+   `channels`. All block; a byte on the control channel raises SIGURG in the process, in whichever thread takes it. */
+enum {
+	MOSIX_GUEST_MAPS = 3,
+	MOSIX_GUEST_PAGEMAP,
+	MOSIX_GUEST_CHANNELS,
+	MOSIX_GUEST_CALL    = MOSIX_GUEST_CHANNELS + MOSIX_CHANNEL_CALL,
+	MOSIX_GUEST_CONTROL = MOSIX_GUEST_CHANNELS + MOSIX_CHANNEL_CONTROL,
+	MOSIX_GUEST_PAGE    = MOSIX_GUEST_CHANNELS + MOSIX_CHANNEL_PAGE,
+};
 
 /* Head of the arena as the loader leaves it for guest_entry(); the rest of the arena is fresh zero memory, PROT_READ|WRITE. */
 struct mosix_landing {
 	uint64_t magic;			/* MOSIX_PLAN_MAGIC */
 	uint64_t gate_secret;
 	uint64_t manifest_size;
-	uint64_t manifest_offset;	/* in the arena: a copy of manifest and tail, xsave area already rebuilt for this CPU */
+	uint64_t manifest_offset;	/* in the arena: a copy of manifest and tail, XSAVE areas already rebuilt for this CPU */
 	uint64_t vdso, vdso_size;	/* the local vdso's place (inside the arena, unless the kernel has sealed it elsewhere) */
-	uint32_t step;			/* the plan's */
-	uint32_t zero;
+	uint32_t channels, step;	/* the plan's */
 };
 
 /* Parts of the arena that loader and core must agree on (offsets). */

@@ -2,9 +2,12 @@
 /*
  * What a deputy (at home) and its guest (away) say to each other, and the hello that binds a TCP connection to a session.
  *
- * Three channels belong to a guest, each a stream socket:
- *   call     guest asks, deputy answers; strictly one frame each way in turn
- *   control  home to guest only: every byte is a ring, "ask me with MOSIX_POLL"; its end of file is the end of the guest
+ * At least three channels belong to a guest, each a stream socket:
+ *   call     guest asks, deputy answers; strictly one frame each way in turn. Each thread has one of its own: the first thread
+ *            channel 0, others one of those from MOSIX_CHANNELS on, of which there are more than threads when the process
+ *            leaves, for those that it makes while it is away
+ *   control  home to guest only: rings, "ask me with MOSIX_POLL", each the number of a thread, 4 bytes, 0 for every thread;
+ *            its end of file is the end of the guest
  *   page     images: a manifest (manifest.h), page runs, an end run; outward at the start, homeward at homecoming
  *
  * Both ends are little-endian x86-64, so structs travel as they are. Everything here is used by the core and must stay
@@ -15,17 +18,20 @@
 
 #include <stdint.h>
 
-#define MOSIX_PROTOCOL     1
+#define MOSIX_PROTOCOL     2
 #define MOSIX_TOKEN_SIZE   32
 #define MOSIX_HELLO_MAGIC  0x316e6168437858ull	/* first byte is never 0x16, with which a TLS record begins */
 
 enum mosix_channel { MOSIX_CHANNEL_CALL, MOSIX_CHANNEL_CONTROL, MOSIX_CHANNEL_PAGE, MOSIX_CHANNELS };
 
+#define MOSIX_CALLS_MAX    512u		/* call channels of a guest */
+#define MOSIX_CHANNELS_MAX (MOSIX_CHANNELS + MOSIX_CALLS_MAX - 1)
+
 /* First bytes on every channel, home to remote. A wrong one is closed without a byte in return. */
 struct mosix_channel_hello {
 	uint64_t magic;
 	uint16_t version;
-	uint16_t channel;
+	uint16_t channel;	/* enum mosix_channel, or a further call channel: less than the offer's `channels` */
 	uint32_t pid;
 	uint8_t  token[MOSIX_TOKEN_SIZE];
 };
@@ -39,8 +45,11 @@ enum mosix_frame_type {
 	MOSIX_CALL,		/* execute nr(arg…); payload as the table of calls says */
 	MOSIX_POLL,		/* no call: set the mask, is there a signal or an order? */
 	MOSIX_COMING,		/* the guest is frozen and sends its image on the page channel: arg[0] reason, arg[1] call */
+	MOSIX_THREAD = 9,	/* make a thread: arg[0] its slot, on whose channel it will be heard; answered with its number */
+	MOSIX_WISH,		/* another thread than the first: the process must come home, arg[0] reason, arg[1] call or signal */
+	MOSIX_STAYING,		/* the first thread: not all others could be brought to stand, so they go on */
 	/* home to guest */
-	MOSIX_REPLY,		/* answer to CALL and POLL: arg[0] result */
+	MOSIX_REPLY = 5,	/* answer to CALL and POLL: arg[0] result */
 	MOSIX_WELCOME,		/* answer to COMING: start sending */
 	MOSIX_GOT,		/* home has the whole image: the guest ends */
 	MOSIX_STAY,		/* home cannot take it: the guest goes on */

@@ -16,6 +16,7 @@ struct core_config {
 	uint64_t vdso_start, vdso_end;	/* 0 if the process has none */
 	uint64_t vdso[MOSIX_VDSO_KINDS];	/* entry points, 0 where missing */
 	int64_t  records_offset;	/* &mosix_records relative to the FS base, bytes (initial-exec: the same in each thread) */
+	int64_t  own_offset;	/* struct core_own, the same way */
 	int64_t  rseq_offset;		/* rseq area relative to the FS base (__rseq_offset) */
 	uint32_t rseq_size;		/* __rseq_size, 0: not registered by glibc */
 	uint32_t step;			/* enum mosix_step to wait at (step.h); in a guest it is its remoted's */
@@ -34,14 +35,19 @@ uint64_t core_arena(void);
 /*
  * The program's own SIGURG, as its wrappers and the migration handler see it. The kernel's disposition of SIGURG is always
  * the core's handler; a SIGURG that is not the migration signal is dispatched to `action` by the handler.
- * Shared between wrappers and handler of the same thread: `blocked` and `pending` are changed by plain stores.
+ * Wrappers and handler of the same thread share its core_own: it is changed by plain stores.
  */
 struct core_urgent {
 	struct mosix_sigaction action;	/* what the program set; all zero: SIG_DFL */
-	uint32_t blocked;		/* the program's mask has SIGURG (one thread in this version) */
-	uint32_t pending;		/* one arrived meanwhile */
 };
 struct core_urgent *core_urgent(void);
+
+/* What the core finds in each thread at own_offset, while the process is at home; all zero is a thread's beginning. */
+struct core_own {
+	uint32_t blocked;		/* the program's mask has SIGURG */
+	uint32_t pending;		/* one arrived meanwhile */
+	uint64_t away_ns;		/* CPU time this thread has consumed at other nodes */
+};
 
 /* Whether this code runs in a guest, where the gate stands between the program and the kernel. */
 int core_is_guest(void);
@@ -52,5 +58,7 @@ uint64_t core_whereabouts(void);
 /* CPU time this process has consumed at other nodes, nanoseconds: user, system. For wrapped clocks at home. */
 uint64_t core_away_user(void);
 uint64_t core_away_system(void);
+/* The same of one of its threads, user and system together; tid 0: the caller. 0 in a guest. */
+uint64_t core_away_thread(int tid);
 
 #endif

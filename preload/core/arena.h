@@ -6,13 +6,17 @@
  *   0x0000000  struct mosix_landing         guest only: what the loader left (plan.h)
  *   0x0001000  struct core_state            from the constructor on
  *   0x0100000  local vvar and vdso          guest only
- *   0x0200000  handler and deputy stack     home; entry stack of the guest
- *   0x0280000  gate stack                   guest: the kernel's alternate stack
+ *   0x0010000  struct core_thread           of the first thread (thread.h)
+ *   0x0200000  stack                        of handler and deputy at home, of the gate in the guest
+ *   0x0280000  another                      of the thread apart (apart.h); home
  *   0x0300000  resume frame                 the signal frame that the last rt_sigreturn consumes
  *   0x0400000  manifest                     outgoing at home, incoming in the guest; see also ARENA_RETURN
  *   0x0c00000  return manifest              outgoing in the guest, incoming at home; payload of the deputy's replies
  *   0x1400000  text of /proc/thread-self/maps, mappings found there, runs
  *   0x2000000  payload of call frames, then the deputy's scratch for results, behind a page in which a reply can begin
+ *
+ * Each further thread has a slot of the same size and layout, of which it uses its struct core_thread, stack, frame, reply,
+ * payload and scratch (thread.h).
  */
 #ifndef MOSIX_CORE_ARENA_H
 #define MOSIX_CORE_ARENA_H
@@ -20,15 +24,18 @@
 #include <mosix/manifest.h>
 #include <mosix/order.h>
 #include <mosix/plan.h>
+#include <mosix/wire.h>
 #include "api.h"
 #include "sigabi.h"
 
 #define ARENA_STATE          0x0001000ull
 #define ARENA_STATE_SIZE     0x000f000ull
+#define ARENA_THREAD         0x0010000ull
+#define ARENA_THREAD_SIZE    0x0010000ull
 #define ARENA_STACK          0x0200000ull
 #define ARENA_STACK_SIZE     0x0080000ull
-#define ARENA_GATE_STACK     0x0280000ull
-#define ARENA_GATE_SIZE      0x0080000ull
+#define ARENA_APART          0x0280000ull
+#define ARENA_APART_SIZE     0x0080000ull
 #define ARENA_FRAME          0x0300000ull
 #define ARENA_FRAME_SIZE     0x0010000ull
 #define ARENA_ORDER          0x0320000ull	/* an order and its files, 128 KiB */
@@ -46,6 +53,8 @@
 #define ARENA_SCRATCH_SIZE   0x0fff000ull
 #define ARENA_BAD            0x3fff000ull	/* last page: PROT_NONE always */
 
+enum core_commit { COMMIT_OPEN, COMMIT_DONE, COMMIT_REVOKED };
+
 enum core_place {
 	PLACE_HOME,	/* runs at home as any program */
 	PLACE_LEAVING,	/* in the handler, image on its way; may still turn back */
@@ -53,13 +62,12 @@ enum core_place {
 	PLACE_GUEST,	/* this is the guest */
 };
 
-/* A signal the deputy's kernel delivered and the guest has not taken yet. */
-struct core_signal {
-	int32_t signo;		/* 0: none */
-	int32_t zero;
-	uint8_t info[128];
-};
+/* Slots kept for threads that may begin while the program is away; homed counts its channels by the same rule (order.h). */
+#define SLOTS_SPARE_LEAST 3u
+#define SLOTS_SPARE_MOST  64u
+#define SLOT_TAKEN        0xffffffffu	/* in slot_tid: a thread is being made */
 
+/* Of the process; what each thread has for itself is in thread.h. */
 struct core_state {
 	/* Set by core_start(), constant from then on. */
 	uint64_t base;			/* the arena's address */
@@ -71,7 +79,9 @@ struct core_state {
 	uint32_t epoch;
 
 	/* Descriptors: in the deputy at the top of its table, in the guest MOSIX_GUEST_*. */
-	int32_t  call_fd, control_fd, page_fd;
+	int32_t  channel_fd[MOSIX_CHANNELS_MAX];	/* the first `channels` of them */
+	uint32_t channels;
+	int32_t  fd_low, fd_high;	/* the deputies' own descriptors lie in between, the program's do not */
 	int32_t  orders_fd;		/* deputy: the connection on which the order to come home came, 0 none */
 	int32_t  maps_fd;		/* of the process's own maps; deputy and guest */
 	int32_t  pagemap_fd;		/* guest only; at home opened for the time of a capture */
@@ -79,26 +89,30 @@ struct core_state {
 	/* The program's own state; travels both ways. */
 	struct core_urgent urgent;
 	struct mosix_sigaction action[65];
-	uint64_t mask;
-	struct mosix_altstack altstack;
-	uint64_t robust_list, robust_size, clear_tid;
-	uint64_t rseq; uint32_t rseq_size, rseq_signature;
-	uint32_t inside;		/* call number + 1 that the thread is logically inside, 0 none */
-	uint32_t sequence;		/* of call frames */
+
+	/* Its threads. */
+	uint64_t slots;			/* slot_count × MOSIX_SLOT_SIZE */
+	uint32_t slot_count;
+	uint32_t slot_tid[MOSIX_THREADS_MAX + 1];	/* whose slot n is, from 1: its number, 0, or SLOT_TAKEN */
+	uint32_t threads;		/* how many live; deputy and guest */
+	uint32_t lock;			/* over slot_tid and threads, and at home over home_drop() */
+	uint32_t standing, detached;	/* how many do (stop.h, freeze.h) */
+	uint32_t phase;			/* home: enum stop_phase */
+	uint32_t freeze;		/* guest: threads are to stand */
+	uint32_t bell_lock;		/* guest: over the control channel */
+	uint32_t action_lock;		/* guest: over action, and the order in which home hears of changes */
 
 	/* The deputy. */
-	uint32_t committed;		/* home has acted for this epoch: its own copy is stale */
+	uint32_t committed;		/* home has acted for this epoch: its own copy is stale; enum core_commit */
 	uint32_t dropped;		/* and its memory is gone */
 	uint32_t order_pending;		/* the migration signal arrived while away */
-	uint32_t stop;			/* the call in the window must not begin */
-	uint32_t order_hit;		/* it arrived since the call under way was begun */
-	uint32_t come_home;		/* ordered to: 1 wanted, reason in come_home_reason */
-	uint32_t come_home_reason;
-	uint32_t rung;			/* control channel has a ring that no request has answered yet */
-	uint32_t handed;		/* a signal was handed to the guest; its POLL is due */
-	uint64_t kernel_mask;		/* the mask that this thread has in the kernel */
-	struct core_signal held;
-	struct core_signal urgent_waits;	/* urgent.pending: the program's own SIGURG */
+	uint32_t wish_home;		/* a thread needs the process at home: the first deputy decides */
+	uint32_t come_home;		/* ordered to, or wished: every thread is brought to stand */
+	uint32_t come_home_reason;	/* of either */
+	int64_t  come_home_detail;
+	uint32_t returned;		/* a thread has a signal that the first one must give back to the kernel */
+	const struct mosix_manifest *resumed;	/* at homecoming: what the program goes on as */
+	uint32_t guest_gone;		/* a channel broke: what follows is the first deputy's to do */
 	uint64_t heap_start;
 	uint64_t stack_low;		/* deputy: start of the main stack's mapping when the program left */
 	uint64_t stack_end;		/* of the main stack's mapping; deputy and guest */
@@ -110,11 +124,13 @@ struct core_state {
 	uint64_t freeze_at;			/* CLOCK_MONOTONIC when the homecoming under way froze the guest, 0 none */
 
 	/* The guest. */
-	uint32_t rang;			/* the doorbell rang inside the vDSO */
+	uint32_t bell_have;		/* bytes of a ring that came in pieces */
+	uint8_t  bell[4];
+	uint32_t go;			/* the threads of the image may leave for the program */
 	uint32_t fs_direct;		/* rdfsbase: 0 not tried here yet, 1 works, 2 does not */
 	struct { uint64_t start, end; } reserved[16];	/* home's special mappings */
 	uint32_t reserved_count;
-	struct mosix_xlayout xlayout;		/* of this thread's frames here */
+	struct mosix_xlayout xlayout;		/* of its frames here */
 	struct mosix_xlayout home_xlayout;	/* of frames on the program's own stacks */
 };
 

@@ -5,6 +5,7 @@
 #include "arena.h"
 #include "capture_parts.h"
 #include "core.h"
+#include "thread.h"
 #include "step.h"
 
 /* Cuts the entry that address lies inside of in two. Returns the new count. */
@@ -39,6 +40,10 @@ int capture_maps(int fd, struct maps_entry **ret)
 		return count;
 	count = cut(*ret, count, s->base);
 	count = cut(*ret, count, s->base + MOSIX_ARENA_SIZE);
+	if (s->slot_count > 0) {
+		count = cut(*ret, count, s->slots);
+		count = cut(*ret, count, s->slots + s->slot_count * MOSIX_SLOT_SIZE);
+	}
 	count = cut(*ret, count, s->config.library_start);
 	count = cut(*ret, count, s->config.library_end);
 	for (uint32_t i = 0; i < s->reserved_count; i++) {
@@ -46,6 +51,19 @@ int capture_maps(int fd, struct maps_entry **ret)
 		count = cut(*ret, count, s->reserved[i].end);
 	}
 	return count;
+}
+
+struct core_own *capture_own(uint64_t fs_base)
+{
+	return fs_base ? (struct core_own *)(fs_base + (uint64_t)core_here->config.own_offset) : NULL;
+}
+
+int capture_is_arena(const struct maps_entry *e)
+{
+	const struct core_state *s = core_here;
+
+	return (e->start < s->base + MOSIX_ARENA_SIZE && e->end > s->base) ||
+	       (e->start < s->slots + s->slot_count * MOSIX_SLOT_SIZE && e->end > s->slots);
 }
 
 int capture_fail(struct capture *c, uint32_t reason, int64_t detail)
@@ -64,30 +82,61 @@ void capture_begin(struct capture *c, uint64_t place)
 	c->runs.most = ARENA_RUNS_SIZE / sizeof(struct mosix_run);
 }
 
-/* The XSAVE area behind the manifest, padded with zeros to 64 bytes. */
-static int put_xsave(struct mosix_manifest *m, const struct kernel_ucontext *uc)
+static uint32_t xsave_size(const struct kernel_ucontext *uc)
 {
 	uint8_t *fpstate = (uint8_t *)uc->mc.fpstate;
-	uint32_t size = FPSTATE_LEGACY_SIZE;
-	uint8_t *tail = (uint8_t *)(m + 1);
 
 	if (fpstate == NULL)
-		return -EINVAL;
-	if (fpstate_is_extended(fpstate))
-		size = fpstate_sw(fpstate)->extended_size;
+		return 0;
+	return fpstate_is_extended(fpstate) ? fpstate_sw(fpstate)->extended_size : FPSTATE_LEGACY_SIZE;
+}
+
+/* Registers, the program's state and the XSAVE area of thread i, padded with zeros. */
+static void put_thread(struct mosix_manifest *m, uint32_t i, const struct core_thread *t)
+{
+	struct mosix_thread *to = (struct mosix_thread *)manifest_thread(m, i);
+	uint8_t *area = (uint8_t *)manifest_xsave(m, i);
+	uint32_t size = xsave_size(t->uc);
+
+	if (i > 0)
+		memset(to, 0, MOSIX_THREAD_SIZE);
+	*to = t->own;
+	to->regs = t->uc->mc.regs;
+	if (core_here->place == PLACE_GUEST)	/* of this stay: the rest home has already */
+		to->away_ns = core_clock(CORE_CLOCK_THREAD_OF(t->own.tid));
+	memcpy(area, (const uint8_t *)t->uc->mc.fpstate, size);
+	memset(area + size, 0, m->xsave_size - size);
+}
+
+/* All of one size: the largest. */
+static int put_threads(struct mosix_manifest *m)
+{
+	struct core_state *s = core_here;
+	uint32_t size = xsave_size(slot_thread(0)->uc), i = 0;
+
+	for (uint32_t n = 1; n <= s->slot_count; n++)
+		if (slot_is_used(n)) {
+			uint32_t other = xsave_size(slot_thread(n)->uc);
+
+			size = other > size ? other : size;
+			m->threads++;
+		}
+	m->threads++;
 	m->xsave_size = (size + 63) & ~63u;
-	if (m->xsave_size > MOSIX_XSAVE_MAX)
+	if (size < FPSTATE_LEGACY_SIZE)
+		return -EINVAL;
+	if (m->xsave_size > MOSIX_XSAVE_MAX || sizeof(*m) + manifest_tail(m) > ARENA_MANIFEST_SIZE)
 		return -E2BIG;
-	memset(tail, 0, m->xsave_size);
-	memcpy(tail, fpstate, size);
+	for (uint32_t n = 0; n <= s->slot_count; n++)
+		if (n == 0 || slot_is_used(n))
+			put_thread(m, i++, slot_thread(n));
 	return 0;
 }
 
-int capture_thread(struct capture *c, const struct kernel_ucontext *uc)
+int capture_begin_image(struct capture *c)
 {
 	struct core_state *s = core_here;
 	struct mosix_manifest *m = c->manifest;
-	struct mosix_thread *t = &m->thread;
 
 	m->magic = MOSIX_MANIFEST_MAGIC;
 	m->version = MOSIX_PROTOCOL;
@@ -95,24 +144,14 @@ int capture_thread(struct capture *c, const struct kernel_ucontext *uc)
 	m->pid = s->pid;
 	m->arena = s->base;
 	memcpy(m->config, &s->config, sizeof(s->config));
-	t->regs = uc->mc.regs;
-	SYS2(__NR_arch_prctl, CORE_ARCH_GET_FS, &t->fs_base);
-	t->mask = s->mask;
-	t->altstack = s->altstack;
-	t->robust_list = s->robust_list;
-	t->robust_size = s->robust_size;
-	t->clear_tid = s->clear_tid;
-	t->rseq = s->rseq;
-	t->rseq_size = s->rseq_size;
-	t->rseq_signature = s->rseq_signature;
-	t->inside = s->inside;
-	t->tid = s->pid;
+	m->slots = s->slots;
+	m->slot_count = s->slot_count;
 	memcpy(m->action, s->action, sizeof(m->action));
 	m->monotonic_ns = core_clock(CORE_CLOCK_MONOTONIC);
 	m->boottime_ns = core_clock(CORE_CLOCK_BOOTTIME);
 	m->xlayout = s->xlayout;
 	m->home_xlayout = s->home_xlayout;
-	return put_xsave(m, uc);
+	return put_threads(m);
 }
 
 void capture_times(struct mosix_manifest *m)
@@ -128,7 +167,7 @@ void capture_times(struct mosix_manifest *m)
 int capture_mapping(struct capture *c, uint64_t start, uint64_t end, uint64_t offset, uint32_t prot, uint32_t flags, uint32_t file)
 {
 	struct mosix_manifest *m = c->manifest;
-	struct mosix_mapping *at = (struct mosix_mapping *)((uint8_t *)(m + 1) + m->xsave_size) + m->mappings;
+	struct mosix_mapping *at = (struct mosix_mapping *)manifest_mappings(m) + m->mappings;
 
 	if (m->mappings == MOSIX_MAPPINGS_MAX || (uint8_t *)(at + 1) > (uint8_t *)m + ARENA_MANIFEST_SIZE)
 		return -E2BIG;

@@ -13,6 +13,9 @@
 #define CAPTURE_ENTRIES 20000
 #define CAPTURE_CUTS    40	/* of them kept free for entries that are cut in two */
 
+struct core_thread;
+struct core_own;
+
 struct capture {
 	struct mosix_manifest *manifest;	/* with its tail, in the arena */
 	struct page_runs runs;
@@ -26,8 +29,8 @@ struct capture {
  */
 int capture_home(const struct kernel_ucontext *uc, const struct mosix_order *order, struct capture *ret);
 
-/* The guest as it stands in the frame uc. Same results. */
-int capture_guest(const struct kernel_ucontext *uc, struct capture *ret);
+/* The guest, whose threads all stand. Same results. */
+int capture_guest(struct capture *ret);
 
 /*
  * Sends manifest and pages. Pages of mappings without PROT_READ are made readable for that time. 0 or -errno; adds to
@@ -35,8 +38,19 @@ int capture_guest(const struct kernel_ucontext *uc, struct capture *ret);
  */
 int capture_send(int fd, const struct capture *capture);
 
-/* 0 if no other thread and no other process shares this memory; needs no descriptor. At home. */
-int capture_alone(void);
+/* Whether the process has one thread; whether no other process shares its memory (only where it has one). At home, without a
+   descriptor. */
+int capture_is_single(void);
+int capture_is_unshared(void);
+
+/* The program's state of the calling thread, interrupted as uc says, but for the call it is inside. 0, or why it cannot leave. At home. */
+uint32_t capture_take_thread(struct core_thread *t, const struct kernel_ucontext *uc);
+
+/* What wrappers and core share in the thread with this FS base; NULL if it has none. At home, with its memory in place. */
+struct core_own *capture_own(uint64_t fs_base);
+
+/* Whether a mapping is the arena's or the slots'. */
+int capture_is_arena(const struct maps_entry *e);
 
 /* The mappings as they are now, in the arena: count, or -errno. fd: of maps. */
 int capture_maps(int fd, struct maps_entry **ret);

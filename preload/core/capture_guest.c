@@ -12,7 +12,7 @@ static int is_reserved(const struct maps_entry *e)
 {
 	const struct core_state *s = core_here;
 
-	if (e->start < s->base + MOSIX_ARENA_SIZE && e->end > s->base)
+	if (capture_is_arena(e))
 		return 1;
 	/* Of libmosix only what its wrappers keep about the program travels; the core keeps nothing there. */
 	if (e->start < s->config.library_end && e->end > s->config.library_start && !(e->prot & PROT_WRITE))
@@ -38,7 +38,7 @@ static int take_mapping(struct capture *c, const struct maps_entry *e)
 	return error ? capture_fail(c, error == -E2BIG ? MOSIX_WHY_TOO_MANY_MAPS : MOSIX_WHY_SPECIAL_MAP, error) : 0;
 }
 
-int capture_guest(const struct kernel_ucontext *uc, struct capture *c)
+int capture_guest(struct capture *c)
 {
 	const struct mosix_manifest *came = arena_at(ARENA_MANIFEST);
 	struct maps_entry *map;
@@ -47,7 +47,7 @@ int capture_guest(const struct kernel_ucontext *uc, struct capture *c)
 
 	capture_begin(c, ARENA_RETURN);
 	m = c->manifest;
-	if (capture_thread(c, uc) != 0)
+	if (capture_begin_image(c) != 0)
 		return capture_fail(c, MOSIX_WHY_CPU_LACKS, 0);
 	capture_times(m);
 	m->guest_entry = came->guest_entry;

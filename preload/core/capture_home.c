@@ -8,6 +8,7 @@
 #include "core.h"
 #include "entry.h"
 #include "gate.h"
+#include "thread.h"
 #include "xstate.h"
 
 #define CLONE_ALONE_THREAD CLONE_THREAD
@@ -20,9 +21,14 @@
  * unshare(2) of what a lone thread does not share changes nothing and succeeds; otherwise it is EINVAL. It needs no
  * descriptor, unlike a look at /proc/self/task.
  */
-int capture_alone(void)
+int capture_is_single(void)
 {
-	return SYS1(__NR_unshare, CLONE_ALONE_THREAD) == 0 && SYS1(__NR_unshare, CLONE_ALONE_MEMORY) == 0 ? 0 : -EBUSY;
+	return SYS1(__NR_unshare, CLONE_ALONE_THREAD) == 0;
+}
+
+int capture_is_unshared(void)
+{
+	return SYS1(__NR_unshare, CLONE_ALONE_MEMORY) == 0;
 }
 
 /* A PC inside the vDSO, here or in a frame further up the stack, would continue in code that the guest patches. */
@@ -88,14 +94,14 @@ static int check_posix_timers(struct capture *c)
 }
 
 /* An area that glibc does not know of could not be unregistered, and the kernel would write to it while it is dropped. */
-static int check_rseq(struct capture *c)
+static int has_own_rseq(void)
 {
-	void *probe = arena_at(ARENA_FRAME);
+	void *probe = slot_at(ARENA_FRAME);
 
 	if (core_here->config.rseq_size != 0)
 		return 0;
 	if (SYS4(__NR_rseq, probe, 32, 0, RSEQ_SIGNATURE) != 0)
-		return capture_fail(c, MOSIX_WHY_OWN_RSEQ, 0);
+		return 1;
 	SYS4(__NR_rseq, probe, 32, 1, RSEQ_SIGNATURE);
 	return 0;
 }
@@ -127,25 +133,41 @@ static int read_stat(uint64_t field[52])
 	return 0;
 }
 
-static void take_thread(const struct kernel_ucontext *uc)
+/* The kernel tells only whoever unregisters it. */
+static int is_registered(const struct mosix_thread *own)
 {
-	struct core_state *s = core_here;
-	const struct core_config *config = &s->config;
-	uint64_t fs = 0;
+	if (SYS4(__NR_rseq, own->rseq, own->rseq_size, 1 /* RSEQ_FLAG_UNREGISTER */, own->rseq_signature) != 0)
+		return 0;
+	SYS4(__NR_rseq, own->rseq, own->rseq_size, 0, own->rseq_signature);
+	return 1;
+}
 
-	s->mask = uc->sigmask & ~ksigset_bit(KSIG_URG);
-	if (s->urgent.blocked)
-		s->mask |= ksigset_bit(KSIG_URG);
-	s->altstack = uc->stack;
-	SYS3(__NR_get_robust_list, 0, &s->robust_list, &s->robust_size);
-	s->clear_tid = 0;
-	SYS2(__NR_prctl, PR_GET_TID_ADDRESS, &s->clear_tid);
-	SYS2(__NR_arch_prctl, CORE_ARCH_GET_FS, &fs);
-	s->rseq = config->rseq_size ? fs + (uint64_t)config->rseq_offset : 0;
-	s->rseq_size = (config->rseq_size + 31) & ~31u;
-	s->rseq_signature = RSEQ_SIGNATURE;
-	xstate_layout_frame((const void *)uc->mc.fpstate, &s->xlayout);
-	s->home_xlayout = s->xlayout;
+uint32_t capture_take_thread(struct core_thread *t, const struct kernel_ucontext *uc)
+{
+	const struct core_config *config = &core_here->config;
+	struct mosix_thread *own = &t->own;
+	const struct core_own *kept;
+	uint64_t gs = 0;
+
+	SYS2(__NR_arch_prctl, CORE_ARCH_GET_GS, &gs);
+	SYS2(__NR_arch_prctl, CORE_ARCH_GET_FS, &own->fs_base);
+	kept = capture_own(own->fs_base);
+	own->mask = uc->sigmask & ~ksigset_bit(KSIG_URG);
+	if (kept && kept->blocked)
+		own->mask |= ksigset_bit(KSIG_URG);
+	own->altstack = uc->stack;
+	SYS3(__NR_get_robust_list, 0, &own->robust_list, &own->robust_size);
+	own->clear_tid = 0;
+	SYS2(__NR_prctl, PR_GET_TID_ADDRESS, &own->clear_tid);
+	own->rseq = config->rseq_size && own->fs_base ? own->fs_base + (uint64_t)config->rseq_offset : 0;
+	own->rseq_size = (config->rseq_size + 31) & ~31u;
+	own->rseq_signature = RSEQ_SIGNATURE;
+	if (own->rseq && !is_registered(own))
+		own->rseq = 0;	/* a thread that has just begun, or glibc.pthread.rseq=0 */
+	own->away_ns = (kept ? kept->away_ns : 0) + core_clock(CORE_CLOCK_THREAD);
+	if (gs != 0)
+		return MOSIX_WHY_GS_BASE;
+	return has_own_rseq() ? MOSIX_WHY_OWN_RSEQ : 0;
 }
 
 static void take_process(struct mosix_manifest *m, const uint64_t field[52])
@@ -175,8 +197,8 @@ static void take_process(struct mosix_manifest *m, const uint64_t field[52])
 	m->guest_stack = s->base + ARENA_STACK + ARENA_STACK_SIZE;
 	m->gate_handler = (uint64_t)gate_handler;
 	m->gate_restorer = (uint64_t)core_restorer;
-	m->gate_stack = s->base + ARENA_GATE_STACK;
-	m->gate_stack_size = ARENA_GATE_SIZE;
+	m->gate_stack = s->base + ARENA_STACK;
+	m->gate_stack_size = ARENA_STACK_SIZE;
 }
 
 /*
@@ -244,22 +266,22 @@ static int take_mapping(struct capture *c, int pagemap, const struct mosix_order
 	return error ? capture_fail(c, MOSIX_WHY_SPECIAL_MAP, error) : 0;
 }
 
-static int take_mappings(struct capture *c, const struct kernel_ucontext *uc, const struct mosix_order *order)
+static int take_mappings(struct capture *c, const struct mosix_order *order)
 {
 	struct core_state *s = core_here;
 	struct maps_entry *map;
-	int pagemap, count = capture_maps(s->maps_fd, &map), error;
+	int pagemap, count = capture_maps(s->maps_fd, &map), error = 0;
 
 	if (count <= 0)
 		return capture_fail(c, count == -E2BIG ? MOSIX_WHY_TOO_MANY_MAPS : MOSIX_WHY_LEADER_DEAD, count);
-	error = check_vdso(c, uc, map, count);
-	if (error != 0)
-		return error;
+	for (uint32_t n = 0; n <= s->slot_count; n++)
+		if ((n == 0 || slot_is_used(n)) && check_vdso(c, slot_thread(n)->uc, map, count) != 0)
+			return -1;
 	pagemap = maps_open("/proc/thread-self/pagemap");
 	if (pagemap < 0)
 		return capture_fail(c, MOSIX_WHY_SPECIAL_MAP, pagemap);
 	for (int i = 0; i < count && error == 0; i++)
-		if (map[i].end <= s->base || map[i].start >= s->base + MOSIX_ARENA_SIZE)
+		if (!capture_is_arena(&map[i]))
 			error = take_mapping(c, pagemap, order, &map[i]);
 	SYS1(__NR_close, pagemap);
 	return error;
@@ -267,23 +289,28 @@ static int take_mappings(struct capture *c, const struct kernel_ucontext *uc, co
 
 int capture_home(const struct kernel_ucontext *uc, const struct mosix_order *order, struct capture *c)
 {
-	uint64_t field[52] = { 0 }, gs = 0;
+	struct core_state *s = core_here;
+	struct core_thread *first = core_thread();
+	uint64_t field[52] = { 0 };
+	uint32_t reason;
 	int error;
 
 	capture_begin(c, ARENA_MANIFEST);
-	if (check_timers(c) != 0 || check_posix_timers(c) != 0 || check_rseq(c) != 0)
+	if (check_timers(c) != 0 || check_posix_timers(c) != 0)
 		return -1;
-	SYS2(__NR_arch_prctl, CORE_ARCH_GET_GS, &gs);
-	if (gs != 0)
-		return capture_fail(c, MOSIX_WHY_GS_BASE, 0);
 	error = read_stat(field);
 	if (error != 0)
 		return capture_fail(c, MOSIX_WHY_SPECIAL_MAP, error);
-	take_thread(uc);
-	core_here->heap_start = field[47];
-	core_here->args_start = field[48] & ~(MOSIX_PAGE - 1);
-	if (capture_thread(c, uc) != 0)
+	first->uc = (struct kernel_ucontext *)uc;
+	reason = capture_take_thread(first, uc);
+	if (reason != 0)
+		return capture_fail(c, reason, 0);
+	xstate_layout_frame((const void *)uc->mc.fpstate, &s->xlayout);
+	s->home_xlayout = s->xlayout;
+	s->heap_start = field[47];
+	s->args_start = field[48] & ~(MOSIX_PAGE - 1);
+	if (capture_begin_image(c) != 0)
 		return capture_fail(c, MOSIX_WHY_CPU_LACKS, 0);
 	take_process(c->manifest, field);
-	return take_mappings(c, uc, order);
+	return take_mappings(c, order);
 }

@@ -6,7 +6,10 @@
 #include "capture.h"
 
 enum { CORE_ARCH_GET_FS = 0x1003, CORE_ARCH_SET_FS = 0x1002, CORE_ARCH_GET_GS = 0x1004,	/* asm/prctl.h */
-       CORE_CLOCK_MONOTONIC = 1, CORE_CLOCK_BOOTTIME = 7 };
+       CORE_CLOCK_MONOTONIC = 1, CORE_CLOCK_THREAD = 3, CORE_CLOCK_BOOTTIME = 7 };
+
+/* CPU time of another thread of this process (clock_getcpuclockid(3), and linux/posix-timers.h for its making). */
+#define CORE_CLOCK_THREAD_OF(tid) ((int)(~(uint32_t)(tid) << 3 | 6))
 
 /* Notes why the capture failed; always -1. */
 int capture_fail(struct capture *c, uint32_t reason, int64_t detail);
@@ -14,8 +17,8 @@ int capture_fail(struct capture *c, uint32_t reason, int64_t detail);
 /* An empty capture whose manifest lies at this offset of the arena. */
 void capture_begin(struct capture *c, uint64_t place);
 
-/* Thread, signals, clocks and XSAVE area, from the frame and core_here. 0 or -errno. To be called before any mapping. */
-int capture_thread(struct capture *c, const struct kernel_ucontext *uc);
+/* Threads, which all stand, signals and clocks. 0 or -errno. To be called before any mapping. */
+int capture_begin_image(struct capture *c);
 
 /* CPU time this process has used on this machine. */
 void capture_times(struct mosix_manifest *m);

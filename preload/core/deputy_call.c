@@ -6,12 +6,15 @@
 #include "core.h"
 #include "deputy.h"
 #include "deputy_signals.h"
+#include "deputy_thread.h"
 #include "entry.h"
 #include "frames.h"
+#include "lock.h"
 #include "marshal.h"
+#include "thread.h"
 
 #define CLOCK_MONOTONIC_NOW core_clock(1)
-#define SIGINFO             sizeof(core_here->held.info)	/* stands before the results, if a signal goes with them */
+#define SIGINFO             sizeof(core_thread()->held.info)	/* stands before the results, if a signal goes with them */
 
 /* What is known about a call while it is under way. */
 struct progress {
@@ -38,10 +41,10 @@ static int has_handler_restarting(int signo)
 /* Whether the signal that was caught before the call could begin would have interrupted it, had it begun in time. */
 static int interrupts(const struct progress *p)
 {
-	if (!(p->flags & MOSIX_F_INSIDE) || core_here->action[core_here->held.signo].handler == KSIG_DFL)
+	if (!(p->flags & MOSIX_F_INSIDE) || core_here->action[core_thread()->held.signo].handler == KSIG_DFL)
 		return 0;
 	switch (p->call->blocking) {
-	case CALL_RESTART: return !has_handler_restarting(core_here->held.signo);
+	case CALL_RESTART: return !has_handler_restarting(core_thread()->held.signo);
 	case CALL_LEFT:
 	case CALL_EINTR:   return 1;
 	default:           return 0;
@@ -55,19 +58,26 @@ static __attribute__((noreturn)) void leave_for_good(uint64_t nr, uint64_t statu
 		SYS1(nr, status);
 }
 
+static int end(const struct mosix_frame *request)
+{
+	if (request->nr == __NR_exit && core_get(&core_here->threads) > 1)
+		return deputy_thread_end(request);
+	leave_for_good((uint64_t)request->nr, request->arg[0]);
+}
+
 static int change_disposition(const struct mosix_frame *request)
 {
 	struct mosix_frame reply = { .type = MOSIX_REPLY, .sequence = request->sequence };
-	const struct mosix_sigaction *action = arena_at(ARENA_PAYLOAD);
+	const struct mosix_sigaction *action = slot_at(ARENA_PAYLOAD);
 
 	if (request->length != sizeof(*action) || request->arg[0] < 1 || request->arg[0] > KSIG_MAX)
 		return -EBADMSG;
 	signals_change((int)request->arg[0], action);
-	signals_poll(core_here->mask);
-	reply.length = deputy_put_signal(&reply, arena_at(ARENA_PAYLOAD));
+	signals_poll(core_thread()->own.mask);
+	reply.length = deputy_put_signal(&reply, slot_at(ARENA_PAYLOAD));
 	if (core_here->come_home)
 		reply.flags |= MOSIX_F_COMEHOME;
-	return frames_send(core_here->call_fd, &reply, ARENA_PAYLOAD);
+	return frames_send(core_thread()->call_fd, &reply, ARENA_PAYLOAD);
 }
 
 /*
@@ -89,7 +99,7 @@ static int goes_along(const struct progress *p, int64_t result)
 
 static int is_partial(const struct progress *p, int64_t result)
 {
-	return result > 0 && core_here->order_hit && marshal_rest(p->call, &p->dc, (uint64_t)result) > 0;
+	return result > 0 && core_thread()->order_hit && marshal_rest(p->call, &p->dc, (uint64_t)result) > 0;
 }
 
 /* What such a call has received when an order stops it has nowhere to go: the order waits for its end. */
@@ -111,7 +121,7 @@ static int is_quiet(const struct progress *p)
 	case __NR_pidfd_send_signal: case __NR_ioctl: case __NR_setitimer: case __NR_timer_settime: case __NR_rt_sigpending:
 		return 0;
 	default:
-		return p->call->blocking == CALL_NEVER && core_here->held.signo == 0;
+		return p->call->blocking == CALL_NEVER && core_thread()->held.signo == 0;
 	}
 }
 
@@ -132,24 +142,67 @@ static int64_t run_quiet(const struct progress *p)
 			     p->dc.arg[5]);
 }
 
-/* A first attempt sees the order that came while its frame was read; a later one goes on in spite of it. */
-static int64_t run(struct progress *p, int first)
+/* The process is to come home, or might be: the first deputy has to look. */
+static int is_wanted_home(void)
+{
+	const struct core_state *s = core_here;
+
+	return s->come_home || (core_thread()->own.slot == 0 && (s->order_pending || s->wish_home));
+}
+
+/* This call need not hold it up. */
+static int goes_home(void)
 {
 	struct core_state *s = core_here;
+
+	if (core_thread()->own.slot == 0) {
+		if (s->order_pending)
+			deputy_ask_orders();
+		deputy_consent();
+	}
+	return s->come_home;
+}
+
+/* A first attempt sees the order that came while its frame was read; a later one goes on in spite of it. */
+/*
+ * Another program takes this one's place, here at home; it begins with the program's mask. What is left of the deputies and of
+ * the guest ends with their channels.
+ */
+static int64_t run_exec(const struct progress *p)
+{
+	struct core_thread *t = core_thread();
 	int64_t result;
 
-	s->order_hit = 0;
+	signals_close();
+	signals_watch();
+	if (t->held.signo || is_wanted_home())
+		return -CORE_ERESTARTSYS;
+	t->kernel_mask = t->own.mask;
+	signals_mask(t->own.mask);
+	result = deputy_window(p->dc.nr, p->dc.arg, &t->stop);
+	signals_close();
+	return result;
+}
+
+static int64_t run(struct progress *p, int first)
+{
+	struct core_thread *t = core_thread();
+	int64_t result;
+
+	t->order_hit = 0;
+	if (p->call->special == SPECIAL_EXEC)
+		return run_exec(p);
 	if (p->flags & MOSIX_F_PLAIN || is_quiet(p))
 		return run_quiet(p);
 	signals_watch();
-	if (first && s->order_pending)
-		s->order_hit = s->stop = 1;
-	if (s->held.signo)
-		s->stop = 1;
+	if (first && is_wanted_home())
+		t->order_hit = t->stop = 1;
+	if (t->held.signo)
+		t->stop = 1;
 	else
-		signals_open((s->mask & ~ksigset_bit(KSIG_URG)) | (waits_for_all(p) ? ksigset_bit(KSIG_URG) : 0));
-	result = deputy_window(p->dc.nr, p->dc.arg, &s->stop);
-	if (s->stop || s->order_hit || result == -EINTR || result == -CORE_ERESTARTSYS)
+		signals_open((t->own.mask & ~ksigset_bit(KSIG_URG)) | (waits_for_all(p) ? ksigset_bit(KSIG_URG) : 0));
+	result = deputy_window(p->dc.nr, p->dc.arg, &t->stop);
+	if (t->stop || t->order_hit || result == -EINTR || result == -CORE_ERESTARTSYS)
 		signals_close();	/* what it means is decided in peace */
 	return result;
 }
@@ -157,17 +210,17 @@ static int64_t run(struct progress *p, int first)
 /* Runs the call until it has a result or the guest has to act first. *ret_flags: flags for the reply. */
 static int64_t run_through(struct progress *p, uint16_t *ret_flags)
 {
-	struct core_state *s = core_here;
+	struct core_thread *t = core_thread();
 
 	for (int first = 1;; first = 0) {
 		int64_t result = run(p, first);
 		int stopped;
 
-		if (s->order_hit)
+		if (t->order_hit)
 			p->flags |= MOSIX_F_INSIDE;	/* from here on it may have begun, and a signal interrupts it */
-		stopped = result == -CORE_ERESTARTSYS || (result == -EINTR && !s->held.signo && s->order_hit);
+		stopped = result == -CORE_ERESTARTSYS || (result == -EINTR && !t->held.signo && t->order_hit);
 
-		if (result == -CORE_ERESTARTSYS && s->held.signo) {
+		if (result == -CORE_ERESTARTSYS && t->held.signo) {
 			if (p->done > 0)
 				return (int64_t)p->done;
 			if (interrupts(p) || p->flags & MOSIX_F_STARTED)
@@ -183,7 +236,7 @@ static int64_t run_through(struct progress *p, uint16_t *ret_flags)
 		}
 		if (!stopped)
 			return p->done > 0 ? (result > 0 ? result : 0) + (int64_t)p->done : result;
-		if (s->order_pending && goes_along(p, result) && deputy_ask_orders()) {
+		if (goes_along(p, result) && goes_home()) {
 			*ret_flags |= MOSIX_F_RESTART | MOSIX_F_COMEHOME;
 			return 0;
 		}
@@ -227,37 +280,30 @@ static int is_own_proc(int64_t fd)
 /* The deputy's own descriptors lie together at the top; the guest's calls must not touch them. */
 static void guard_descriptors(struct deputy_call *dc)
 {
-	const struct core_state *s = core_here;
-	const int32_t own[] = { s->call_fd, s->control_fd, s->page_fd, s->maps_fd, s->orders_fd };
-
-	dc->fd_low = dc->fd_high = s->call_fd;
-	for (unsigned i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
-		if (own[i] <= 0)
-			continue;
-		dc->fd_low = own[i] < dc->fd_low ? own[i] : dc->fd_low;
-		dc->fd_high = own[i] > dc->fd_high ? own[i] : dc->fd_high;
-	}
+	dc->fd_low = core_here->fd_low;
+	dc->fd_high = core_here->fd_high;
 }
 
 int deputy_call_serve(const struct mosix_frame *request)
 {
 	struct core_state *s = core_here;
+	struct core_thread *t = core_thread();
 	struct mosix_frame reply = { .type = MOSIX_REPLY, .sequence = request->sequence, .nr = request->nr };
 	struct progress p = { .call = call_find((uint64_t)(uint32_t)request->nr, request->arg), .flags = request->flags };
-	const uint8_t *payload = arena_at(ARENA_PAYLOAD);
-	uint8_t *answer = (uint8_t *)arena_at(ARENA_REPLY) + SIGINFO;
+	const uint8_t *payload = slot_at(ARENA_PAYLOAD);
+	uint8_t *answer = (uint8_t *)slot_at(ARENA_REPLY) + SIGINFO;
 	uint32_t length = 0, put;
 	int64_t result;
 	int error;
 
 	if (p.call->special == SPECIAL_EXIT)
-		leave_for_good((uint64_t)request->nr, request->arg[0]);
+		return end(request);
 	if (p.call->special == SPECIAL_SIGACTION)
 		return change_disposition(request);
 	if (p.call->where != CALL_HOME && p.call->where != CALL_BOTH)
 		return -EBADMSG;
 	p.dc.nr = (uint64_t)request->nr;
-	p.dc.scratch = arena_at(ARENA_SCRATCH + MOSIX_PAGE);
+	p.dc.scratch = slot_at(ARENA_SCRATCH + MOSIX_PAGE);
 	p.dc.capacity = ARENA_SCRATCH_SIZE - MOSIX_PAGE;
 	p.dc.bad = s->base + ARENA_BAD;
 	guard_descriptors(&p.dc);
@@ -272,8 +318,7 @@ int deputy_call_serve(const struct mosix_frame *request)
 		SYS1(__NR_close, result);
 		reply.flags |= MOSIX_F_RESTART;
 		result = 0;
-		s->come_home = 1;
-		s->come_home_reason = MOSIX_WHY_RETURN;
+		deputy_want_home(MOSIX_WHY_RETURN, request->nr);
 	}
 	if (p.done > 0 && reply.flags & MOSIX_F_RESTART) {
 		reply.flags |= MOSIX_F_PARTIAL;
@@ -283,7 +328,7 @@ int deputy_call_serve(const struct mosix_frame *request)
 		reply.arg[1] = (uint64_t)time_left(&p);
 	}
 	reply.arg[0] = (uint64_t)result;
-	if (result == -EINTR && s->held.signo && marshal_temporary_mask(p.call, &p.dc, &reply.arg[2]) == 0)
+	if (result == -EINTR && t->held.signo && marshal_temporary_mask(p.call, &p.dc, &reply.arg[2]) == 0)
 		reply.flags |= MOSIX_F_TEMPMASK;
 	if (!(reply.flags & MOSIX_F_RESTART)) {
 		length = deputy_pack_there(p.call, &p.dc, result);
@@ -298,5 +343,5 @@ int deputy_call_serve(const struct mosix_frame *request)
 	if (s->come_home && !(p.flags & MOSIX_F_PLAIN))
 		reply.flags |= MOSIX_F_COMEHOME;
 	reply.length = put + length;
-	return frames_send(s->call_fd, &reply, (uint64_t)(answer - put) - s->base);
+	return frames_send(t->call_fd, &reply, (uint64_t)(answer - put) - slot_here());
 }

@@ -3,6 +3,9 @@
 #include "core.h"
 #include "deputy_signals.h"
 #include "entry.h"
+#include "lock.h"
+#include "stop.h"
+#include "thread.h"
 
 void signals_mask(uint64_t mask)
 {
@@ -11,23 +14,25 @@ void signals_mask(uint64_t mask)
 
 void signals_close(void)
 {
-	if (core_here->kernel_mask == ~0ull)
+	struct core_thread *t = core_thread();
+
+	if (t->kernel_mask == ~0ull)
 		return;
 	signals_mask(~0ull);
-	core_here->kernel_mask = ~0ull;
+	t->kernel_mask = ~0ull;
 }
 
 /* Never from open to open: the mask of a signal caught between the note and the call would be undone. */
 void signals_open(uint64_t mask)
 {
-	struct core_state *s = core_here;
+	struct core_thread *t = core_thread();
 
-	if (s->kernel_mask == mask)
+	if (t->kernel_mask == mask)
 		return;
 	signals_close();
-	if (s->held.signo && mask != SIGNALS_FULL)
+	if (t->held.signo && mask != SIGNALS_FULL)
 		return;
-	s->kernel_mask = mask;
+	t->kernel_mask = mask;
 	signals_mask(mask);
 }
 
@@ -101,39 +106,89 @@ void signals_change(int signo, const struct mosix_sigaction *action)
 
 void signals_catch(int signo, const struct kernel_siginfo *info, struct kernel_ucontext *uc)
 {
-	struct core_state *s = core_here;
+	struct core_thread *t = core_thread();
 	uint64_t rip = uc->mc.regs.rip;
 
-	s->held.signo = signo;
-	s->stop = 1;
-	memcpy(s->held.info, info, sizeof(s->held.info));
+	t->held.signo = signo;
+	t->stop = 1;
+	memcpy(t->held.info, info, sizeof(t->held.info));
 	if (rip >= (uint64_t)deputy_window_begin && rip <= (uint64_t)deputy_window_call)
 		uc->mc.regs.rip = (uint64_t)deputy_window_abort;
-	uc->sigmask = s->kernel_mask = ~0ull;
+	uc->sigmask = t->kernel_mask = ~0ull;
 }
 
 void signals_poll(uint64_t mask)
 {
-	if (core_here->held.signo == 0)
+	if (core_thread()->held.signo == 0)
 		signals_open(mask & ~ksigset_bit(KSIG_URG));
 	signals_close();
 }
 
+/* To the process. The kernel lets only the first thread say for its process what another one sent (do_rt_sigqueueinfo). */
+static void give_to_process(const struct core_signal *signal)
+{
+	struct core_state *s = core_here;
+	struct core_thread *t = core_thread();
+	const struct kernel_siginfo *info = (const void *)signal->info;
+
+	if (t->own.slot == 0 || info->code < 0) {
+		SYS3(__NR_rt_sigqueueinfo, s->pid, signal->signo, info);
+	} else if (__atomic_load_n(&t->returned.signo, __ATOMIC_SEQ_CST) == 0) {
+		memcpy(t->returned.info, signal->info, sizeof(t->returned.info));
+		__atomic_store_n(&t->returned.signo, signal->signo, __ATOMIC_SEQ_CST);
+		s->returned = 1;
+		stop_nudge(s->pid);
+	} else {
+		SYS4(__NR_rt_tgsigqueueinfo, s->pid, t->own.tid, signal->signo, info);
+	}
+}
+
 /*
- * A real-time signal goes to this thread's own queue, which the kernel empties before the process's (dequeue_signal() in
+ * The only thread gets a real-time signal into its own queue, which the kernel empties before the process's (dequeue_signal() in
  * kernel/signal.c): so it stays ahead of those of its number that came later, or are just coming. A standard one coalesces with
- * what waits there, as it would have, had it been blocked from the start, and is the one that stays.
+ * what waits there, as it would have, had it been blocked from the start, and is the one that stays. Where there are other
+ * threads, what was sent to the process must be free to go to them.
  */
 void signals_requeue(void)
 {
 	struct core_state *s = core_here;
-	struct kernel_siginfo later;
-	uint64_t set = ksigset_bit(s->held.signo);
+	struct core_thread *t = core_thread();
+	uint64_t set = ksigset_bit(t->held.signo);
 	struct { int64_t sec, nsec; } now = { 0, 0 };
+	struct kernel_siginfo *info = (void *)t->held.info, later;
 
-	if (s->held.signo < KSIG_RTMIN)
+	if (t->held.signo < KSIG_RTMIN)
 		while (SYS4(__NR_rt_sigtimedwait, &set, &later, &now, 8) > 0)
 			;
-	SYS4(__NR_rt_tgsigqueueinfo, s->pid, s->pid, s->held.signo, s->held.info);
-	s->held.signo = 0;
+	if (core_get(&s->threads) == 1 || info->code == KSI_TKILL)
+		SYS4(__NR_rt_tgsigqueueinfo, s->pid, t->own.tid, t->held.signo, info);
+	else
+		give_to_process(&t->held);
+	t->held.signo = 0;
+}
+
+void signals_refused(void)
+{
+	struct core_thread *t = core_thread();
+
+	if (t->refused.signo > 0 && t->refused.signo <= KSIG_MAX)
+		SYS4(__NR_rt_tgsigqueueinfo, core_here->pid, t->own.tid, t->refused.signo, t->refused.info);
+	t->refused.signo = 0;
+}
+
+void signals_returned(void)
+{
+	struct core_state *s = core_here;
+
+	if (!__atomic_exchange_n(&s->returned, 0, __ATOMIC_SEQ_CST))
+		return;
+	for (uint32_t n = 1; n <= s->slot_count; n++) {
+		struct core_thread *t = slot_thread(n);
+		int32_t signo = slot_is_used(n) ? __atomic_load_n(&t->returned.signo, __ATOMIC_SEQ_CST) : 0;
+
+		if (signo == 0)
+			continue;
+		SYS3(__NR_rt_sigqueueinfo, s->pid, signo, t->returned.info);
+		__atomic_store_n(&t->returned.signo, 0, __ATOMIC_SEQ_CST);
+	}
 }

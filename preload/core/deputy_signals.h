@@ -4,7 +4,7 @@
 #define MOSIX_CORE_DEPUTY_SIGNALS_H
 
 #include <stdint.h>
-#include "arena.h"
+#include "thread.h"
 #include "sigabi.h"
 
 #define SIGNALS_FULL (~0ull & ~ksigset_bit(KSIG_URG))	/* everything blocked but the migration signal */
@@ -21,20 +21,26 @@ void signals_change(int signo, const struct mosix_sigaction *action);
 /* What the kernel's handler does in the deputy: remember the signal, stop the call in the window, block everything. */
 void signals_catch(int signo, const struct kernel_siginfo *info, struct kernel_ucontext *uc);
 
-/* Opens the mask so that a pending signal is caught; then closes it again. At most one is caught (core_here->held). */
+/* Opens the mask so that a pending signal is caught; then closes it again. At most one is caught (core_thread()->held). */
 void signals_poll(uint64_t mask);
 
 /* Gives the held signal back to the kernel, before any of the same number that came later. */
 void signals_requeue(void);
 
+/* A signal whose frame the guest could not build goes to this thread's kernel queue. */
+void signals_refused(void);
+
+/* First thread: gives back to the kernel what others could not (core_here->returned). */
+void signals_returned(void);
+
 /* Sets the kernel's mask of this thread. At home; the deputy has the two below. */
 void signals_mask(uint64_t mask);
 
 /*
- * The deputy leaves signals open from one request to the next: closing and opening them around the wait and around the call
- * was 5 % of a forwarded read. Whatever the program has a handler for is caught at any instruction of the deputy then, but
- * only one: from there on everything is closed (core_here->kernel_mask) until the deputy opens it. So what finds nothing held
- * may be wrong a moment later, and what finds something held is right and stays so.
+ * The deputy leaves signals open from one request to the next, because closing and opening them around every call would cost
+ * a tenth of it each. Whatever the program has a handler for is caught at any instruction of the deputy then, but only one:
+ * from there on everything is closed (core_thread()->kernel_mask) until the deputy opens it. So what finds nothing held may be
+ * wrong a moment later, and what finds something held is right and stays so.
  *
  * signals_open(): what is held keeps them closed, unless the mask is SIGNALS_FULL. signals_close(): before anything that
  * must not be disturbed. Neither costs anything where nothing changes.
@@ -45,7 +51,7 @@ void signals_close(void);
 /* Before looking at what has come: whatever comes later stops the next call in the window. */
 static inline void signals_watch(void)
 {
-	core_here->stop = 0;
+	core_thread()->stop = 0;
 	__asm__ volatile("" : : : "memory");
 }
 

@@ -68,6 +68,38 @@ function core_call_on
 	ret
 	.size	core_call_on, .-core_call_on
 
+/*
+ * long core_clone(struct clone_args *args, size_t size, void (*f)(void *), void *argument): a new thread on args->stack that
+ * runs f and ends with it. Its number, or -errno.
+ */
+function core_clone
+	movq	%rcx, %r8
+	movq	core_here(%rip), %r9
+	movq	STATE_GATE_SECRET(%r9), %r9
+	movl	$435, %eax		/* clone3 */
+	syscall
+	testq	%rax, %rax
+	jz	1f
+	ret
+1:	xorl	%ebp, %ebp
+	movq	%r8, %rdi
+	call	*%rdx
+	xorl	%edi, %edi
+	jmp	core_end
+	.size	core_clone, .-core_clone
+
+/* void core_thread_exit(uint32_t *slot, int status): frees the slot that the caller stands on, touches it no more, and ends. */
+function core_thread_exit
+	movl	$0, (%rdi)
+	movl	%esi, %edi
+core_end:
+	movq	core_here(%rip), %r9
+	movq	STATE_GATE_SECRET(%r9), %r9
+	movl	$60, %eax		/* exit */
+	syscall
+	hlt
+	.size	core_thread_exit, .-core_thread_exit
+
 /* The loader's jump: %rsp is the guest stack, %rdi the arena. */
 function core_guest_entry
 	andq	$-16, %rsp

@@ -13,6 +13,10 @@ __attribute__((noreturn)) void core_sigreturn(void *ucontext);
 void core_call_on(void *top, void (*f)(void *), void *argument);
 __attribute__((noreturn)) void core_guest_entry(void);
 
+struct clone_args;
+long core_clone(struct clone_args *args, size_t size, void (*f)(void *), void *argument);
+__attribute__((noreturn)) void core_thread_exit(uint32_t *slot, int status);
+
 long deputy_window(uint64_t nr, const uint64_t arg[6], const uint32_t *stop);
 extern const char deputy_window_begin[], deputy_window_call[], deputy_window_end[], deputy_window_abort[];
 

@@ -2,15 +2,16 @@
 #include "arena.h"
 #include "core.h"
 #include "frames.h"
+#include "thread.h"
 
 void *frames_start(uint64_t area)
 {
-	return (uint8_t *)arena_at(area) - sizeof(struct mosix_frame);
+	return (uint8_t *)slot_at(area) - sizeof(struct mosix_frame);
 }
 
 void frames_warm(uint64_t area)
 {
-	*(volatile uint8_t *)arena_at(area) = 0;
+	*(volatile uint8_t *)slot_at(area) = 0;
 }
 
 int frames_send(int fd, struct mosix_frame *frame, uint64_t area)

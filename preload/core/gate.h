@@ -37,6 +37,10 @@ void gate_poll(struct kernel_ucontext *uc, uint16_t flags, int signo);
  */
 int gate_exchange(struct mosix_frame *frame, const void *payload, struct mosix_frame *answer);
 
+/* The same, without a payload, on the channel of a thread that is not there. */
+struct core_thread;
+int gate_exchange_for(struct core_thread *other, struct mosix_frame *frame, struct mosix_frame *answer);
+
 /* The signal and the order that an answer brings, after its result is in uc. */
 void gate_answered(struct kernel_ucontext *uc, const struct mosix_frame *answer);
 

@@ -8,27 +8,54 @@
 #include "guest.h"
 #include "marshal.h"
 #include "resume.h"
+#include "thread.h"
 
 int gate_hear(struct mosix_frame *answer)
 {
-	return frames_receive(core_here->call_fd, answer, ARENA_PAYLOAD);
+	return frames_receive(core_thread()->call_fd, answer, ARENA_PAYLOAD);
+}
+
+static int exchange(int fd, uint32_t sequence, struct mosix_frame *frame, const void *payload, struct mosix_frame *answer)
+{
+	int error;
+
+	frame->sequence = sequence;
+	if (frame->length == 0)
+		frames_warm(ARENA_PAYLOAD);
+	if (frame->length > 0 && payload != slot_at(ARENA_PAYLOAD))
+		memcpy(slot_at(ARENA_PAYLOAD), payload, frame->length);
+	error = frames_send(fd, frame, ARENA_PAYLOAD);
+	if (error == 0)
+		error = frames_receive(fd, answer, ARENA_PAYLOAD);
+	if (error == 0 && answer->type == MOSIX_REPLY && answer->sequence != frame->sequence)
+		return -EBADMSG;
+	return error;
 }
 
 int gate_exchange(struct mosix_frame *frame, const void *payload, struct mosix_frame *answer)
 {
-	int error;
+	struct core_thread *t = core_thread();
 
-	frame->sequence = ++core_here->sequence;
-	if (frame->length == 0)
-		frames_warm(ARENA_PAYLOAD);
-	if (frame->length > 0 && payload != arena_at(ARENA_PAYLOAD))
-		memcpy(arena_at(ARENA_PAYLOAD), payload, frame->length);
-	error = frames_send(core_here->call_fd, frame, ARENA_PAYLOAD);
-	if (error == 0)
-		error = gate_hear(answer);
-	if (error == 0 && answer->type == MOSIX_REPLY && answer->sequence != frame->sequence)
-		return -EBADMSG;
-	return error;
+	return exchange(t->call_fd, ++t->sequence, frame, payload, answer);
+}
+
+int gate_exchange_for(struct core_thread *other, struct mosix_frame *frame, struct mosix_frame *answer)
+{
+	return exchange(other->call_fd, ++other->sequence, frame, NULL, answer);
+}
+
+/* A signal of the program's ends a wait with a time-out, whatever SA_RESTART says. */
+static void interrupt_futex(struct mosix_registers *regs)
+{
+	struct core_thread *t = core_thread();
+
+	if (t->futex != FUTEX_TIMED)
+		return;
+	if (t->own.inside == __NR_futex + 1)
+		regs->rip += 2;
+	regs->rax = (uint64_t)-EINTR;
+	t->own.inside = 0;
+	t->futex = FUTEX_NONE;
 }
 
 /* The signal of an answer, if it has one; its siginfo is moved aside because the next exchange overwrites the payload. */
@@ -37,9 +64,10 @@ static void take_signal(struct kernel_ucontext *uc, const struct mosix_frame *an
 	uint8_t info[128];
 	uint64_t mask = answer->arg[2];
 
-	memcpy(info, arena_at(ARENA_PAYLOAD), sizeof(info));
-	resume_interrupt(&uc->mc.regs, core_here->inside, ksigset_bit(answer->signo));
-	core_here->inside = 0;
+	memcpy(info, slot_at(ARENA_PAYLOAD), sizeof(info));
+	interrupt_futex(&uc->mc.regs);
+	resume_interrupt(&uc->mc.regs, core_thread()->own.inside, ksigset_bit(answer->signo));
+	core_thread()->own.inside = 0;
 	gate_signal(uc, answer->signo, info, answer->flags & MOSIX_F_TEMPMASK ? &mask : NULL);
 }
 
@@ -55,7 +83,7 @@ void gate_answered(struct kernel_ucontext *uc, const struct mosix_frame *answer)
 
 void gate_poll(struct kernel_ucontext *uc, uint16_t flags, int signo)
 {
-	struct mosix_frame poll = { .type = MOSIX_POLL, .flags = flags, .signo = signo, .mask = core_here->mask }, answer;
+	struct mosix_frame poll = { .type = MOSIX_POLL, .flags = flags, .signo = signo, .mask = core_thread()->own.mask }, answer;
 
 	if (gate_exchange(&poll, NULL, &answer) != 0 || answer.type != MOSIX_REPLY)
 		guest_end();
@@ -64,10 +92,10 @@ void gate_poll(struct kernel_ucontext *uc, uint16_t flags, int signo)
 
 void gate_forward(struct kernel_ucontext *uc, const struct call *call, uint64_t nr)
 {
-	struct core_state *s = core_here;
+	struct core_thread *t = core_thread();
 	struct mosix_registers *regs = &uc->mc.regs;
-	struct mosix_frame request = { .type = MOSIX_CALL, .nr = (int32_t)nr, .mask = s->mask }, answer;
-	uint8_t *payload = arena_at(ARENA_PAYLOAD);
+	struct mosix_frame request = { .type = MOSIX_CALL, .nr = (int32_t)nr, .mask = t->own.mask }, answer;
+	uint8_t *payload = slot_at(ARENA_PAYLOAD);
 	uint64_t arg[6];
 
 	for (int i = 0; i < 6; i++)
@@ -76,7 +104,7 @@ void gate_forward(struct kernel_ucontext *uc, const struct call *call, uint64_t 
 		gate_return(uc, nr);
 		return;
 	}
-	if (s->inside == nr + 1)
+	if (t->own.inside == nr + 1)
 		request.flags |= MOSIX_F_INSIDE;
 	if (call->blocking != CALL_NEVER)
 		request.flags |= resume_recorded(regs, nr);
@@ -84,12 +112,12 @@ void gate_forward(struct kernel_ucontext *uc, const struct call *call, uint64_t 
 		request.flags = MOSIX_F_PLAIN;
 	if (gate_exchange(&request, payload, &answer) != 0 || answer.type != MOSIX_REPLY)
 		guest_end();
-	s->inside = 0;
+	t->own.inside = 0;
 	if (answer.flags & MOSIX_F_RESTART) {
 		regs->rip -= 2;
 		regs->rax = nr;
 		if (call->blocking != CALL_NEVER && answer.flags & MOSIX_F_COMEHOME)
-			s->inside = (uint32_t)nr + 1;
+			t->own.inside = (uint32_t)nr + 1;
 		resume_rest(regs, answer.flags & MOSIX_F_LEFT ? (int64_t)answer.arg[1] : -1,
 			    answer.flags & MOSIX_F_PARTIAL ? answer.arg[1] : 0);
 	} else {

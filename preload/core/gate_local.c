@@ -5,6 +5,8 @@
 #include "arena.h"
 #include "core.h"
 #include "gate.h"
+#include "gate_thread.h"
+#include "thread.h"
 
 #define PAGE_UP(n) (((n) + MOSIX_PAGE - 1) & ~(MOSIX_PAGE - 1))
 
@@ -16,7 +18,7 @@ static int is_protected(uint64_t start, uint64_t length)
 
 	if (end < start)
 		return 1;
-	if (start < s->base + MOSIX_ARENA_SIZE && end > s->base)
+	if ((start < s->base + MOSIX_ARENA_SIZE && end > s->base) || (start < s->slots + s->slot_count * MOSIX_SLOT_SIZE && end > s->slots))
 		return 1;
 	if (start < s->config.library_end && end > s->config.library_start)
 		return 1;
@@ -75,17 +77,30 @@ static int64_t do_madvise(const uint64_t arg[6])
 	return GATE_RETURN;
 }
 
-/*
- * A lone thread that waits on a futex waits for time or for a signal: home is the better place. Waking has nobody to wake,
- * but its result and its errors are the kernel's.
- */
-static int64_t do_futex(const uint64_t arg[6])
+/* Nearly all are let through by the filter and never come here; what does is served the same way. */
+static int64_t do_futex(uint64_t nr, const uint64_t arg[6])
 {
-	uint64_t operation = arg[1] & FUTEX_CMD_MASK;
+	return core_syscall6((long)nr, arg[0], arg[1], arg[2], arg[3], arg[4], arg[5]);
+}
 
-	if (operation != FUTEX_WAKE)
-		return GATE_RETURN;
-	return SYS5(__NR_futex, arg[0], arg[1], arg[2], 0, 0);
+/* glibc registers one for each thread that it makes. */
+static int64_t do_rseq(uint64_t nr, const uint64_t arg[6])
+{
+	struct mosix_thread *own = &core_thread()->own;
+	int64_t error = SYS4(nr, arg[0], arg[1], arg[2], arg[3]);
+
+	if (error == 0) {
+		own->rseq = arg[2] & 1 /* RSEQ_FLAG_UNREGISTER */ ? 0 : arg[0];
+		own->rseq_size = (uint32_t)arg[1];
+		own->rseq_signature = (uint32_t)arg[3];
+	}
+	return error;
+}
+
+static int64_t do_set_tid(uint64_t nr, const uint64_t arg[6])
+{
+	core_thread()->own.clear_tid = arg[0];
+	return SYS1(nr, arg[0]);
 }
 
 static int64_t do_arch_prctl(const uint64_t arg[6])
@@ -97,20 +112,54 @@ static int64_t do_arch_prctl(const uint64_t arg[6])
 
 static int64_t do_robust(uint64_t nr, const uint64_t arg[6])
 {
-	struct core_state *s = core_here;
+	struct mosix_thread *own = &core_thread()->own;
 
 	if (nr == __NR_set_robust_list) {
-		if (arg[1] != 24)
-			return -EINVAL;
-		s->robust_list = arg[0];
-		s->robust_size = arg[1];
-		return 0;
+		int64_t error = SYS2(nr, arg[0], arg[1]);
+
+		if (error == 0) {
+			own->robust_list = arg[0];
+			own->robust_size = arg[1];
+		}
+		return error;
 	}
-	if (arg[0] != 0 && arg[0] != s->pid)
+	if (arg[0] != 0 && arg[0] != own->tid)
 		return GATE_RETURN;
-	if (core_copy_out(arg[2], &s->robust_size, 8) != 0 || core_copy_out(arg[1], &s->robust_list, 8) != 0)
+	if (core_copy_out(arg[2], &own->robust_size, 8) != 0 || core_copy_out(arg[1], &own->robust_list, 8) != 0)
 		return -EFAULT;
 	return 0;
+}
+
+/* Dynamic clocks (linux/posix-timers.h): ~pid or ~tid above bit 2, 0 for oneself; bit 2 for threads; 3 in the lowest: a descriptor's. */
+static uint32_t slot_of_clock(int32_t clock)
+{
+	uint32_t id = (uint32_t)~(clock >> 3), n = 0;
+
+	if (clock == 3 || id == 0)
+		return core_thread()->own.slot;
+	if (id != core_here->pid)
+		for (n = 1; n <= core_here->slot_count && core_here->slot_tid[n] != id; n++)
+			;
+	return n;
+}
+
+static int is_own_clock(int32_t clock)
+{
+	uint32_t id = (uint32_t)~(clock >> 3);
+
+	if ((clock & 7) == 3)
+		return 0;
+	return clock & 4 ? slot_of_clock(clock) <= core_here->slot_count : id == 0 || id == core_here->pid;
+}
+
+static uint64_t away_time(int32_t clock)
+{
+	const struct core_state *s = core_here;
+	uint32_t kind = clock < 0 ? clock & 3 : 2;	/* 1: user time alone */
+
+	if (clock == 3 || (clock < 0 && clock & 4))
+		return slot_thread(slot_of_clock(clock))->own.away_ns;
+	return s->away_user + (kind == 1 ? 0 : s->away_system);
 }
 
 /* CPU time of this process: what it used before it came, and what it has used here. */
@@ -122,11 +171,11 @@ static int64_t do_clock(uint64_t nr, const uint64_t arg[6])
 
 	if (nr != __NR_clock_gettime)
 		return SYS5(nr, arg[0], arg[1], arg[2], arg[3], arg[4]);
-	if (clock < 0)
+	if (clock < 0 && !is_own_clock(clock))
 		return GATE_FORWARD;	/* another process's clock, or a device's */
-	if (clock != 2 && clock != 3)
+	if (clock >= 0 && clock != 2 && clock != 3)
 		return SYS2(nr, arg[0], arg[1]);
-	total = core_clock(clock) + core_here->away_user + core_here->away_system;
+	total = core_clock(clock) + away_time(clock);
 	now.sec = (int64_t)(total / 1000000000);
 	now.nsec = (int64_t)(total % 1000000000);
 	return core_copy_out(arg[1], &now, sizeof(now));
@@ -149,8 +198,12 @@ static int64_t do_getrusage(const uint64_t arg[6])
 
 	if (error != 0)
 		return error;
-	add_time(usage.user, core_here->away_user);
-	add_time(usage.system, core_here->away_system);
+	if (arg[0] == 1 /* RUSAGE_THREAD */) {
+		add_time(usage.user, core_thread()->own.away_ns);
+	} else {
+		add_time(usage.user, core_here->away_user);
+		add_time(usage.system, core_here->away_system);
+	}
 	return core_copy_out(arg[1], &usage, sizeof(usage));
 }
 
@@ -172,7 +225,6 @@ void gate_add_times(uint64_t tms)
 
 int64_t gate_local(struct kernel_ucontext *uc, const struct call *call, uint64_t nr, const uint64_t arg[6])
 {
-	(void)uc;
 	switch (call->special) {
 	case SPECIAL_MMAP:    return do_mmap(arg);
 	case SPECIAL_MUNMAP:  return is_protected(arg[0], arg[1]) ? GATE_RETURN : SYS2(nr, arg[0], arg[1]);
@@ -182,15 +234,18 @@ int64_t gate_local(struct kernel_ucontext *uc, const struct call *call, uint64_t
 	case SPECIAL_MADVISE: return do_madvise(arg);
 	case SPECIAL_BRK:     return SYS1(nr, arg[0]);
 	case SPECIAL_MINCORE: return SYS3(nr, arg[0], arg[1], arg[2]);
-	case SPECIAL_FUTEX:   return do_futex(arg);
+	case SPECIAL_FUTEX:   return do_futex(nr, arg);
 	case SPECIAL_CLOCK:   return do_clock(nr, arg);
 	case SPECIAL_CPU_TIMES: return nr == __NR_getrusage ? do_getrusage(arg) : do_clock(nr, arg);
 	case SPECIAL_GETRANDOM:
 	case SPECIAL_GETCPU:
 	case SPECIAL_YIELD:   return SYS3(nr, arg[0], arg[1], arg[2]);
-	case SPECIAL_GETPID:  return core_here->pid;
+	case SPECIAL_GETPID:  return nr == __NR_gettid ? core_thread()->own.tid : core_here->pid;
 	case SPECIAL_ARCH_PRCTL: return do_arch_prctl(arg);
-	case SPECIAL_SET_TID: core_here->clear_tid = arg[0]; return core_here->pid;
+	case SPECIAL_SET_TID: return do_set_tid(nr, arg);
+	case SPECIAL_RSEQ:    return do_rseq(nr, arg);
+	case SPECIAL_MEMBARRIER: return SYS3(nr, arg[0], arg[1], arg[2]);
+	case SPECIAL_CLONE:   return gate_clone(uc, nr, arg);
 	case SPECIAL_ROBUST:  return do_robust(nr, arg);
 	default:              return GATE_RETURN;
 	}

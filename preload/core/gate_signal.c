@@ -5,7 +5,9 @@
 #include "core.h"
 #include "gate.h"
 #include "guest.h"
+#include "lock.h"
 #include "sigframe.h"
+#include "thread.h"
 #include "xstate.h"
 
 static const struct sigframe_layouts *layouts(struct sigframe_layouts *both)
@@ -20,21 +22,34 @@ static int has_handler(const struct mosix_sigaction *action)
 	return action->handler != KSIG_DFL && action->handler != KSIG_IGN;
 }
 
+/* Another thread may just be changing it. */
+static struct mosix_sigaction action_of(int signo)
+{
+	struct mosix_sigaction action;
+
+	core_lock(&core_here->action_lock);
+	action = core_here->action[signo];
+	core_unlock(&core_here->action_lock);
+	return action;
+}
+
 /* Pushes the frame and applies what the disposition says about masks and itself. Returns the flags for the next POLL. */
 static int start_handler(struct kernel_ucontext *uc, int signo, const void *info, uint64_t mask, uint16_t *ret_flags)
 {
-	struct core_state *s = core_here;
-	struct mosix_sigaction action = s->action[signo];
+	struct core_thread *t = core_thread();
+	struct mosix_sigaction action = action_of(signo);
 	struct sigframe_layouts both;
 	/* The frame may be left at home, whose kernel must never block the migration signal. */
-	int error = sigframe_push(uc, &action, signo, info, s->mask & ~ksigset_bit(KSIG_URG), &s->altstack, layouts(&both));
+	int error = sigframe_push(uc, &action, signo, info, t->own.mask & ~ksigset_bit(KSIG_URG), &t->own.altstack, layouts(&both));
 
 	if (error != 0)
 		return error;
-	s->mask = (mask | action.mask | (action.flags & KSA_NODEFER ? 0 : ksigset_bit(signo))) & ~KSIGSET_UNBLOCKABLE;
+	t->own.mask = (mask | action.mask | (action.flags & KSA_NODEFER ? 0 : ksigset_bit(signo))) & ~KSIGSET_UNBLOCKABLE;
 	*ret_flags = 0;
 	if (action.flags & KSA_RESETHAND) {
-		s->action[signo].handler = KSIG_DFL;
+		core_lock(&core_here->action_lock);
+		core_here->action[signo].handler = KSIG_DFL;
+		core_unlock(&core_here->action_lock);
 		*ret_flags = MOSIX_F_RESET;
 	}
 	return 0;
@@ -51,25 +66,27 @@ static void must_go_home(struct kernel_ucontext *uc, int signo, const void *info
 
 void gate_signal(struct kernel_ucontext *uc, int signo, const void *info, const uint64_t *temporary_mask)
 {
-	struct core_state *s = core_here;
+	struct mosix_sigaction action = { 0 };
 	uint16_t flags;
 
-	if (signo < 1 || signo > KSIG_MAX || !has_handler(&s->action[signo])) {
+	if (signo >= 1 && signo <= KSIG_MAX)
+		action = action_of(signo);
+	if (!has_handler(&action)) {
 		gate_poll(uc, 0, 0);
 		return;
 	}
-	if (start_handler(uc, signo, info, temporary_mask ? *temporary_mask : s->mask, &flags) != 0)
+	if (start_handler(uc, signo, info, temporary_mask ? *temporary_mask : core_thread()->own.mask, &flags) != 0)
 		must_go_home(uc, signo, info);
 	gate_poll(uc, flags, signo);
 }
 
 void gate_fault(struct kernel_ucontext *uc, int signo, const struct kernel_siginfo *info)
 {
-	struct core_state *s = core_here;
+	struct mosix_sigaction action = action_of(signo);
+	uint64_t mask = core_thread()->own.mask;
 	uint16_t flags;
 
-	if (!has_handler(&s->action[signo]) || ksigset_has(s->mask, signo) ||
-	    start_handler(uc, signo, info, s->mask, &flags) != 0) {
+	if (!has_handler(&action) || ksigset_has(mask, signo) || start_handler(uc, signo, info, mask, &flags) != 0) {
 		must_go_home(uc, signo, signo == KSIG_TRAP ? info : NULL);	/* a breakpoint's PC is behind it: cannot be repeated */
 		return;
 	}
@@ -79,8 +96,8 @@ void gate_fault(struct kernel_ucontext *uc, int signo, const struct kernel_sigin
 
 static int64_t set_mask(struct kernel_ucontext *uc, const uint64_t arg[6])
 {
-	struct core_state *s = core_here;
-	uint64_t old = s->mask, set;
+	struct core_thread *t = core_thread();
+	uint64_t old = t->own.mask, set;
 
 	if (arg[3] != 8)
 		return -EINVAL;
@@ -94,12 +111,12 @@ static int64_t set_mask(struct kernel_ucontext *uc, const uint64_t arg[6])
 		case KSIG_SETMASK: break;
 		default:           return -EINVAL;
 		}
-		s->mask = set;
+		t->own.mask = set;
 	}
 	uc->mc.regs.rax = 0;
 	if (arg[2] && core_copy_out(arg[2], &old, 8) != 0)
 		uc->mc.regs.rax = (uint64_t)-EFAULT;
-	if (old & ~s->mask)	/* what waited at home arrives before the call returns */
+	if (old & ~t->own.mask)	/* what waited at home arrives before the call returns */
 		gate_poll(uc, 0, 0);
 	return GATE_DONE;
 }
@@ -108,8 +125,8 @@ static int64_t set_action(struct kernel_ucontext *uc, uint64_t nr, const uint64_
 {
 	struct core_state *s = core_here;
 	struct mosix_sigaction action, old;
-	int signo = (int)arg[0];
-	struct mosix_frame request = { .type = MOSIX_CALL, .nr = (int32_t)nr, .mask = s->mask, .arg[0] = (uint64_t)signo }, answer;
+	int signo = (int)arg[0], error;
+	struct mosix_frame request = { .type = MOSIX_CALL, .nr = (int32_t)nr, .mask = core_thread()->own.mask, .arg[0] = (uint64_t)signo }, answer;
 
 	if (arg[3] != 8)
 		return -EINVAL;
@@ -117,7 +134,7 @@ static int64_t set_action(struct kernel_ucontext *uc, uint64_t nr, const uint64_
 		return -EFAULT;
 	if (signo < 1 || signo > KSIG_MAX || (arg[1] && KSIGSET_UNBLOCKABLE & ksigset_bit(signo)))
 		return -EINVAL;
-	old = s->action[signo];
+	old = action_of(signo);
 	uc->mc.regs.rax = 0;
 	if (arg[2] && core_copy_out(arg[2], &old, sizeof(old)) != 0)
 		uc->mc.regs.rax = (uint64_t)-EFAULT;
@@ -125,9 +142,12 @@ static int64_t set_action(struct kernel_ucontext *uc, uint64_t nr, const uint64_
 		return GATE_DONE;
 	action.flags &= KSA_KNOWN;
 	action.mask &= ~KSIGSET_UNBLOCKABLE;
-	s->action[signo] = action;
 	request.length = sizeof(action);
-	if (gate_exchange(&request, &action, &answer) != 0 || answer.type != MOSIX_REPLY)
+	core_lock(&s->action_lock);	/* home hears of changes in the order in which they are made here */
+	s->action[signo] = action;
+	error = gate_exchange(&request, &action, &answer);
+	core_unlock(&s->action_lock);
+	if (error != 0 || answer.type != MOSIX_REPLY)
 		guest_end();
 	gate_answered(uc, &answer);
 	return GATE_DONE;
@@ -140,7 +160,7 @@ static int64_t set_altstack(const struct kernel_ucontext *uc, const uint64_t arg
 
 	if (arg[0] && core_copy_in(&set, arg[0], sizeof(set)) != 0)
 		return -EFAULT;
-	error = sigframe_altstack(&core_here->altstack, arg[0] ? &set : NULL, uc->mc.regs.rsp, &old);
+	error = sigframe_altstack(&core_thread()->own.altstack, arg[0] ? &set : NULL, uc->mc.regs.rsp, &old);
 	if (error != 0)
 		return error;
 	return arg[1] && core_copy_out(arg[1], &old, sizeof(old)) != 0 ? -EFAULT : 0;
@@ -148,18 +168,18 @@ static int64_t set_altstack(const struct kernel_ucontext *uc, const uint64_t arg
 
 static int64_t return_from_handler(struct kernel_ucontext *uc, uint64_t nr)
 {
-	struct core_state *s = core_here;
+	struct core_thread *t = core_thread();
 	struct mosix_registers before = uc->mc.regs;
 	struct sigframe_layouts both;
-	uint64_t mask = 0, old = s->mask;
+	uint64_t mask = 0, old = t->own.mask;
 
-	if (sigframe_pop(uc, &mask, &s->altstack, layouts(&both)) != 0) {
+	if (sigframe_pop(uc, &mask, &t->own.altstack, layouts(&both)) != 0) {
 		uc->mc.regs = before;
 		gate_return(uc, nr);	/* home's kernel refuses the frame in its own way */
 		return GATE_DONE;
 	}
-	s->mask = (mask & ~KSIGSET_UNBLOCKABLE & ~ksigset_bit(KSIG_URG)) | (old & ksigset_bit(KSIG_URG));
-	if (old & ~s->mask)
+	t->own.mask = (mask & ~KSIGSET_UNBLOCKABLE & ~ksigset_bit(KSIG_URG)) | (old & ksigset_bit(KSIG_URG));
+	if (old & ~t->own.mask)
 		gate_poll(uc, 0, 0);
 	return GATE_DONE;
 }

@@ -1,25 +1,31 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The last steps in the handler: the program's kernel state, then the signal frame that is left for it. */
+/* The last steps in the handler: the program's kernel state, then the signal frame that is left for it, in each thread. */
 #include <linux/mman.h>
 #include "arena.h"
+#include "capture.h"
 #include "capture_parts.h"
 #include "core.h"
 #include "deputy_signals.h"
 #include "entry.h"
 #include "frame_build.h"
 #include "homecoming.h"
+#include "lock.h"
 #include "resume.h"
 #include "step.h"
+#include "stop.h"
+#include "thread.h"
+
+#define AGAIN_NS 20000000ull	/* until a deputy that has not come is nudged again: SIGURG does not queue */
 
 /* The kernel writes to these areas by itself, so they are set only now that the memory is back. */
-static void restore_kernel_state(const struct core_state *s, uint64_t fs_base)
+static void restore_kernel_state(const struct mosix_thread *t)
 {
-	SYS2(__NR_arch_prctl, CORE_ARCH_SET_FS, fs_base);
-	if (s->robust_list)
-		SYS2(__NR_set_robust_list, s->robust_list, s->robust_size);
-	SYS1(__NR_set_tid_address, s->clear_tid);
-	if (s->rseq)
-		SYS4(__NR_rseq, s->rseq, s->rseq_size, 0, s->rseq_signature);
+	SYS2(__NR_arch_prctl, CORE_ARCH_SET_FS, t->fs_base);
+	if (t->robust_list)
+		SYS2(__NR_set_robust_list, t->robust_list, t->robust_size);
+	SYS1(__NR_set_tid_address, t->clear_tid);
+	if (t->rseq)
+		SYS4(__NR_rseq, t->rseq, t->rseq_size, 0, t->rseq_signature);
 }
 
 /* The program's clocks never step back: home waits until it is as late as it was for the guest. */
@@ -38,12 +44,17 @@ static void wait_for_clock(uint64_t monotonic_ns)
  * A small alternate stack that the program set while it was away: the migration handler must not run on it (two frames have
  * to fit). The wrapper of sigaltstack does the same at home.
  */
-static void place_handler(const struct core_state *s)
+static void place_handler(void)
 {
+	const struct core_state *s = core_here;
 	uint64_t least = 2 * (s->xlayout.size + 1024ull) + 4096;
 	struct mosix_sigaction action;
+	int small = 0;
 
-	if (SYS4(__NR_rt_sigaction, KSIG_URG, NULL, &action, 8) != 0 || s->altstack.size == 0 || s->altstack.size >= least)
+	for (uint32_t n = 0; n <= s->slot_count; n++)
+		if (n == 0 || slot_is_used(n))
+			small |= slot_thread(n)->own.altstack.size > 0 && slot_thread(n)->own.altstack.size < least;
+	if (!small || SYS4(__NR_rt_sigaction, KSIG_URG, NULL, &action, 8) != 0)
 		return;
 	action.flags &= ~KSA_ONSTACK;
 	SYS4(__NR_rt_sigaction, KSIG_URG, &action, NULL, 8);
@@ -52,34 +63,107 @@ static void place_handler(const struct core_state *s)
 void home_close(void)
 {
 	struct core_state *s = core_here;
-	int32_t *own[] = { &s->call_fd, &s->control_fd, &s->page_fd, &s->maps_fd };
 
-	for (unsigned i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
-		if (*own[i] > 0)
-			SYS1(__NR_close, *own[i]);
-		*own[i] = 0;
-	}
+	for (uint32_t i = 0; i < s->channels; i++)
+		SYS1(__NR_close, s->channel_fd[i]);
+	s->channels = 0;
+	if (s->maps_fd > 0)
+		SYS1(__NR_close, s->maps_fd);
+	s->maps_fd = 0;
 }
 
-void home_resume(const void *manifest)
+static uint32_t index_of(const struct mosix_manifest *m, uint32_t slot)
 {
-	struct core_state *s = core_here;
-	const struct mosix_manifest *m = manifest;
-	struct kernel_rt_sigframe *frame;
+	for (uint32_t i = 0; i < m->threads; i++)
+		if (manifest_thread(m, i)->slot == slot)
+			return i;
+	return m->threads;
+}
+
+/* Everything of the calling thread but the last step. */
+static void make_ready(void)
+{
+	const struct mosix_manifest *m = core_here->resumed;
+	struct core_thread *t = core_thread();
+	uint32_t i = index_of(m, t->own.slot);
+
+	signals_close();
+	t->own = *manifest_thread(m, i);
+	t->stands = 0;
+	if (t->held.signo)
+		signals_requeue();
+	signals_refused();
+	restore_kernel_state(&t->own);
+	frame_build(m, i, &t->own.altstack, t->own.mask & ~ksigset_bit(KSIG_URG));	/* cannot fail: home_take() has tried it */
+	if (capture_own(t->own.fs_base))
+		capture_own(t->own.fs_base)->blocked = (uint32_t)ksigset_has(t->own.mask, KSIG_URG);
+}
+
+static __attribute__((noreturn)) void leave(void)
+{
+	struct core_thread *t = core_thread();
+	struct kernel_ucontext *uc = &((struct kernel_rt_sigframe *)slot_at(ARENA_FRAME + 8))->uc;	/* wherever new slots may lie by now */
 	uint64_t pending = 0;
 
-	wait_for_clock(m->monotonic_ns);
-	home_close();
-	restore_kernel_state(s, m->thread.fs_base);
-	frame_build(m, &s->altstack, s->mask & ~ksigset_bit(KSIG_URG), &frame);	/* cannot fail: home_take() has tried it */
-	SYS3(__NR_madvise, s->base + ARENA_ORDER, MOSIX_ARENA_SIZE - ARENA_ORDER - MOSIX_PAGE, MADV_DONTNEED);
-	s->place = PLACE_HOME;
-	s->committed = s->dropped = s->come_home = s->order_pending = s->rung = s->handed = 0;
-	signals_restore();
-	place_handler(s);
+	SYS3(__NR_madvise, slot_here() + ARENA_REPLY, MOSIX_SLOT_SIZE - ARENA_REPLY - MOSIX_PAGE, MADV_DONTNEED);
 	SYS2(__NR_rt_sigpending, &pending, 8);
-	resume_interrupt(&frame->uc.mc.regs, s->inside, pending & ~s->mask);
-	s->inside = 0;
+	resume_interrupt(&uc->mc.regs, t->own.inside, pending & ~t->own.mask);
+	t->own.inside = 0;
+	core_sigreturn(uc);
+}
+
+void home_gather(const struct mosix_manifest *m)
+{
+	struct core_state *s = core_here;
+	uint32_t standing;
+
+	s->resumed = m;
+	core_set(&s->standing, 0);
+	core_set(&s->phase, STOP_RESUME);
+	for (;;) {
+		stop_nudge_all();
+		standing = core_get(&s->standing);
+		if (standing + 1 >= core_get(&s->threads))
+			break;
+		core_wait(&s->standing, standing, core_clock(CORE_CLOCK_MONOTONIC) + AGAIN_NS);
+	}
+	signals_returned();
+}
+
+void home_follow(void)
+{
+	struct core_state *s = core_here;
+	uint32_t phase;
+
+	signals_close();
+	while ((phase = core_get(&s->phase)) != STOP_RESUME) {
+		stop_nudge(s->pid);
+		core_wait(&s->phase, phase, core_clock(CORE_CLOCK_MONOTONIC) + AGAIN_NS);
+	}
+	make_ready();
+	core_add(&s->standing, 1);
+	while (core_get(&s->phase) == STOP_RESUME)
+		core_wait(&s->phase, STOP_RESUME, 0);
+	leave();
+}
+
+void home_resume(void)
+{
+	struct core_state *s = core_here;
+
+	wait_for_clock(s->resumed->monotonic_ns);
+	make_ready();
+	SYS3(__NR_madvise, s->base + ARENA_ORDER, MOSIX_ARENA_SIZE - ARENA_ORDER - MOSIX_PAGE, MADV_DONTNEED);
+	s->committed = COMMIT_OPEN;
+	s->dropped = s->come_home = s->wish_home = s->order_pending = s->guest_gone = 0;
+	signals_restore();
+	place_handler();
+	if (s->threads == 1 && s->slot_count > 0) {
+		SYS2(__NR_munmap, s->slots, s->slot_count * MOSIX_SLOT_SIZE);
+		s->slot_count = 0;
+	}
 	core_step(MOSIX_STEP_deputy_home_resuming);
-	core_sigreturn(&frame->uc);
+	s->place = PLACE_HOME;
+	core_set(&s->phase, STOP_RUN);
+	leave();
 }

@@ -5,13 +5,17 @@
 #include "core.h"
 #include "frame_build.h"
 #include "homecoming.h"
+#include "lock.h"
 #include "step.h"
+#include "thread.h"
 
 #define DONTNEED_LOCKED 24	/* MADV_DONTNEED_LOCKED, Linux 5.18: of memory under mlock(2) */
 
 static int is_arena(uint64_t start, uint64_t end)
 {
-	return start < core_here->base + MOSIX_ARENA_SIZE && end > core_here->base;
+	const struct maps_entry e = { .start = start, .end = end };
+
+	return capture_is_arena(&e);
 }
 
 static int is_library(uint64_t start, uint64_t end)
@@ -30,13 +34,34 @@ static int is_kernels(const struct maps_entry *e)
 	return e->kind == MAPS_VDSO || e->kind == MAPS_SPECIAL || e->kind == MAPS_UNKNOWN;
 }
 
-void home_drop(void)
+/* 1: committed, now or before. */
+static int commit(void)
+{
+	uint32_t open = COMMIT_OPEN;
+
+	return __atomic_compare_exchange_n(&core_here->committed, &open, COMMIT_DONE, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST) ||
+	       open == COMMIT_DONE;
+}
+
+int home_revoke(void)
+{
+	uint32_t open = COMMIT_OPEN;
+
+	return __atomic_compare_exchange_n(&core_here->committed, &open, COMMIT_REVOKED, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
+
+int home_is_committed(void)
+{
+	return core_get(&core_here->committed) == COMMIT_DONE;
+}
+
+/* With core_here->lock. */
+static void drop(void)
 {
 	struct core_state *s = core_here;
 	struct maps_entry *map;
 	int count;
 
-	s->committed = 1;
 	if (s->dropped)
 		return;
 	count = capture_maps(core_here->maps_fd, &map);
@@ -56,22 +81,52 @@ void home_drop(void)
 	core_step(MOSIX_STEP_deputy_dropped);
 }
 
+void home_drop(void)
+{
+	struct core_state *s = core_here;
+
+	if (s->dropped)
+		return;
+	if (!commit())
+		home_follow();
+	core_lock(&s->lock);
+	drop();
+	core_unlock(&s->lock);
+}
+
+/* Each thread of the image must be the one that stands on its slot here. */
+static int same_threads(const struct mosix_manifest *m)
+{
+	const struct core_state *s = core_here;
+
+	if (m->threads != s->threads)
+		return 0;
+	for (uint32_t i = 1; i < m->threads; i++) {
+		const struct mosix_thread *t = manifest_thread(m, i);
+
+		if (t->slot > s->slot_count || s->slot_tid[t->slot] != t->tid)
+			return 0;
+	}
+	return 1;
+}
+
 static int receive_manifest(void)
 {
 	struct core_state *s = core_here;
 	struct mosix_manifest *m = arena_at(ARENA_RETURN);
 	const char *why;
-	int error = core_read_all(s->page_fd, m, sizeof(*m));
+	int error = core_read_all(s->channel_fd[MOSIX_CHANNEL_PAGE], m, sizeof(*m));
 
 	if (error != 0)
 		return error;
 	if (m->magic != MOSIX_MANIFEST_MAGIC || m->xsave_size > MOSIX_XSAVE_MAX || m->mappings > MOSIX_MAPPINGS_MAX ||
-	    sizeof(*m) + manifest_tail(m) > ARENA_MANIFEST_SIZE)
+	    m->threads == 0 || m->threads > MOSIX_THREADS_MAX || sizeof(*m) + manifest_tail(m) > ARENA_MANIFEST_SIZE)
 		return -EBADMSG;
-	error = core_read_all(s->page_fd, m + 1, manifest_tail(m));
+	error = core_read_all(s->channel_fd[MOSIX_CHANNEL_PAGE], m + 1, manifest_tail(m));
 	if (error != 0)
 		return error;
-	if (m->epoch != s->epoch || m->pid != s->pid || m->arena != s->base || manifest_check(m, manifest_tail(m), &why) != 0)
+	if (m->epoch != s->epoch || m->pid != s->pid || m->arena != s->base || m->slots != s->slots ||
+	    m->slot_count != s->slot_count || manifest_check(m, manifest_tail(m), &why) != 0 || !same_threads(m))
 		return -EBADMSG;
 	return 0;
 }
@@ -171,7 +226,7 @@ static int skip(uint64_t size)
 {
 	while (size > 0) {
 		uint64_t piece = size < ARENA_SCRATCH_SIZE ? size : ARENA_SCRATCH_SIZE;
-		int error = core_read_all(core_here->page_fd, arena_at(ARENA_SCRATCH), piece);
+		int error = core_read_all(core_here->channel_fd[MOSIX_CHANNEL_PAGE], arena_at(ARENA_SCRATCH), piece);
 
 		if (error != 0)
 			return error;
@@ -195,7 +250,7 @@ static int receive_pages(const struct maps_entry *map, int count, const struct m
 		if (!*failed && !useless && !(guest->flags & MOSIX_MAP_STACK) && !is_library(guest->start, guest->end) &&
 		    SYS3(__NR_mprotect, at, piece, PROT_READ | PROT_WRITE) != 0)
 			*failed = -ENOMEM;
-		error = *failed || useless ? skip(piece) : core_read_all(core_here->page_fd, (void *)at, piece);
+		error = *failed || useless ? skip(piece) : core_read_all(core_here->channel_fd[MOSIX_CHANNEL_PAGE], (void *)at, piece);
 		if (error != 0)
 			return error;
 		at += piece;
@@ -217,7 +272,7 @@ static int receive_runs(const struct maps_entry *map, int count, const struct mo
 	for (;;) {
 		struct mosix_run run;
 		uint64_t size;
-		int error = core_read_all(core_here->page_fd, &run, sizeof(run));
+		int error = core_read_all(core_here->channel_fd[MOSIX_CHANNEL_PAGE], &run, sizeof(run));
 
 		if (error != 0)
 			return error;
@@ -252,26 +307,31 @@ static void protect(const struct mosix_manifest *m)
 			SYS3(__NR_mprotect, guest[i].start, guest[i].end - guest[i].start, guest[i].prot);
 }
 
+static int try_frames(const struct mosix_manifest *m)
+{
+	for (uint32_t i = 0; i < m->threads; i++)
+		if (frame_build(m, i, &manifest_thread(m, i)->altstack, 0) != 0)
+			return -EOPNOTSUPP;
+	return 0;
+}
+
 /* The program state that the guest kept while it was away. */
 static void take_state(const struct mosix_manifest *m)
 {
 	struct core_state *s = core_here;
-	const struct mosix_thread *t = &m->thread;
 
 	memcpy(s->action, m->action, sizeof(s->action));
 	s->urgent.action = s->action[KSIG_URG];
-	s->urgent.blocked = ksigset_has(t->mask, KSIG_URG);
-	s->mask = t->mask;
-	s->altstack = t->altstack;
-	s->robust_list = t->robust_list;
-	s->robust_size = t->robust_size;
-	s->clear_tid = t->clear_tid;
-	s->rseq = t->rseq;
-	s->rseq_size = t->rseq_size;
-	s->rseq_signature = t->rseq_signature;
-	s->inside = t->inside;
 	s->away_user += m->cpu_user_ns;
 	s->away_system += m->cpu_system_ns;
+	for (uint32_t i = 0; i < m->threads; i++) {
+		const struct mosix_thread *t = manifest_thread(m, i);
+		struct core_own *kept = capture_own(t->fs_base);
+
+		slot_thread(t->slot)->own = *t;
+		if (kept)
+			kept->away_ns += t->away_ns;
+	}
 }
 
 /* The main stack stands here with the reach it had; its closed part is opened before pages come. */
@@ -285,7 +345,6 @@ static void open_stack(const struct maps_entry *map, int count)
 int home_take(void)
 {
 	const struct mosix_manifest *m = arena_at(ARENA_RETURN);
-	struct kernel_rt_sigframe *unused;
 	struct maps_entry *map;
 	int count, error = receive_manifest();
 
@@ -294,8 +353,7 @@ int home_take(void)
 	core_step(MOSIX_STEP_deputy_home_manifest);
 	home_drop();
 	core_here->dropped = 0;		/* from here on pages arrive; a failure drops them again */
-	if (frame_build(m, &core_here->altstack, 0, &unused) != 0)
-		error = -EOPNOTSUPP;
+	error = try_frames(m);
 	if (error == 0 && (uint64_t)SYS1(__NR_brk, m->brk) != m->brk)
 		error = -ENOMEM;
 	count = capture_maps(core_here->maps_fd, &map);

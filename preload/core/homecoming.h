@@ -4,18 +4,31 @@
 #define MOSIX_CORE_HOMECOMING_H
 
 #include <stdint.h>
+#include <mosix/manifest.h>
 
 /*
- * Drops the program's memory: every private mapping that had pages of its own becomes empty and PROT_NONE, so that nobody
- * reads stale bytes. argv and environ stay for ps(1), libmosix for the deputy. Done once per epoch.
+ * The commit: from here on home's own copy is stale. home_drop() commits and drops the program's memory: every private mapping
+ * that had pages of its own becomes empty and PROT_NONE, so that nobody reads stale bytes. argv and environ stay for ps(1),
+ * libmosix for the deputies. Done once per epoch; for any thread but the first it does not return if the move was revoked.
  */
 void home_drop(void);
+int  home_is_committed(void);
+/* First thread: the move never happened, unless it is committed (0). */
+int  home_revoke(void);
 
 /*
- * Receives the image that the guest sends on the page channel and builds it into this process: mappings by difference,
- * pages in place, the program state in core_here. 0, or -errno: the guest must stay (memory is dropped again).
+ * First thread: receives the image that the guest sends on the page channel and builds it into this process: mappings by
+ * difference, pages in place, the program's state in core_here and in each thread. 0, or -errno: the guest must stay (memory is
+ * dropped again).
  */
 int home_take(void);
+
+/*
+ * First thread: the process goes on here as this manifest (in the arena) says. Returns when every other deputy has left its
+ * channel and stands in home_follow(), which makes its thread ready and leaves for the program after home_resume().
+ */
+void home_gather(const struct mosix_manifest *m);
+__attribute__((noreturn)) void home_follow(void);
 
 /*
  * Closes the deputy's descriptors. Before homed is told that the process is home: it looks at the descriptors of a process
@@ -24,9 +37,9 @@ int home_take(void);
 void home_close(void);
 
 /*
- * Gives the process back to the program: dispositions, rseq, robust list, clear_child_tid, then rt_sigreturn from a frame in
- * the arena that is built from this manifest (in the arena). Closes the channels first.
+ * First thread: gives the process back to the program: dispositions, then in each thread rseq, robust list, clear_child_tid and
+ * rt_sigreturn from a frame in its slot.
  */
-__attribute__((noreturn)) void home_resume(const void *manifest);
+__attribute__((noreturn)) void home_resume(void);
 
 #endif

@@ -10,6 +10,10 @@
 /* The kernel's handler of SIGURG at home and in the deputy. */
 void leave_handler(int signo, struct kernel_siginfo *info, struct kernel_ucontext *uc);
 
+/* Takes what the kernel has of the program's in the calling thread from it. */
+struct core_thread;
+void leave_detach(struct core_thread *t);
+
 #pragma GCC visibility pop
 
 #endif

@@ -22,6 +22,16 @@ static int is_user(uint64_t start, uint64_t size)
 	return start <= MOSIX_TASK_SIZE && size <= MOSIX_TASK_SIZE - start;
 }
 
+static int overlap(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size)
+{
+	return a < b + b_size && b < a + a_size;
+}
+
+static uint64_t slots_size(const struct mosix_manifest *m)
+{
+	return m->slot_count * MOSIX_SLOT_SIZE;
+}
+
 static const char *check_head(const struct mosix_manifest *m, uint64_t size)
 {
 	if (m->magic != MOSIX_MANIFEST_MAGIC)
@@ -32,6 +42,8 @@ static const char *check_head(const struct mosix_manifest *m, uint64_t size)
 		return "it has no mapping or too many";
 	if (m->xsave_size < LEGACY || m->xsave_size > MOSIX_XSAVE_MAX || m->xsave_size % 64 != 0)
 		return "the size of the XSAVE area is impossible";
+	if (m->threads == 0 || m->threads > MOSIX_THREADS_MAX)
+		return "it has no thread or too many";
 	if (manifest_tail(m) > size)
 		return "it is cut off";
 	if (m->pid == 0 || m->pid > 0x7fffffff || m->name[sizeof(m->name) - 1] != '\0')
@@ -41,8 +53,11 @@ static const char *check_head(const struct mosix_manifest *m, uint64_t size)
 
 static const char *check_arena(const struct mosix_manifest *m)
 {
-	if (m->arena % MOSIX_PAGE != 0 || m->arena < MOSIX_LOADER_END || !is_user(m->arena, MOSIX_ARENA_SIZE))
+	if (m->arena % MOSIX_ARENA_SIZE != 0 || m->arena < MOSIX_LOADER_END || !is_user(m->arena, MOSIX_ARENA_SIZE))
 		return "the arena is at an impossible place";
+	if (m->slot_count > MOSIX_THREADS_MAX || m->slots % MOSIX_SLOT_SIZE != 0 || (m->slot_count > 0 && m->slots < MOSIX_LOADER_END) ||
+	    !is_user(m->slots, slots_size(m)) || overlap(m->slots, slots_size(m), m->arena, MOSIX_ARENA_SIZE))
+		return "the slots are at an impossible place";
 	if (!is_in_arena(m, m->guest_stack, 0) || m->guest_stack == m->arena || m->guest_stack % STACK_ALIGNMENT != 0)
 		return "the guest's first stack is outside the arena";
 	if (m->gate_stack_size == 0 || !is_in_arena(m, m->gate_stack, m->gate_stack_size))
@@ -61,17 +76,33 @@ static const char *check_layout(const struct mosix_xlayout *x)
 	return NULL;
 }
 
-static const char *check_process(const struct mosix_manifest *m)
+static const char *check_thread(const struct mosix_manifest *m, uint32_t n)
 {
-	const struct mosix_thread *t = &m->thread;
+	const struct mosix_thread *t = manifest_thread(m, n);
 
-	if (!is_user(m->brk_start, 0) || !is_user(m->brk, 0) || m->brk < m->brk_start)
-		return "the break is impossible";
+	if (t->tid == 0 || t->tid > 0x7fffffff || (t->tid == m->pid) != (n == 0))
+		return "a thread's number is impossible";
+	if ((t->slot == 0) != (n == 0) || t->slot > m->slot_count)
+		return "a thread has no slot";
+	for (uint32_t i = 0; i < n; i++)
+		if (manifest_thread(m, i)->tid == t->tid || manifest_thread(m, i)->slot == t->slot)
+			return "two threads are the same";
 	if (!is_user(t->fs_base, 0) || !is_user(t->regs.rip, 0))
 		return "a register of the thread is impossible";
 	if (!is_user(t->rseq, t->rseq_size) || !is_user(t->robust_list, 0) || !is_user(t->clear_tid, 4))
 		return "an area of the thread is at an impossible place";
 	return NULL;
+}
+
+static const char *check_process(const struct mosix_manifest *m)
+{
+	const char *why = NULL;
+
+	if (!is_user(m->brk_start, 0) || !is_user(m->brk, 0) || m->brk < m->brk_start)
+		return "the break is impossible";
+	for (uint32_t i = 0; i < m->threads && !why; i++)
+		why = check_thread(m, i);
+	return why;
 }
 
 static const char *check_flags(const struct mosix_mapping *map)
@@ -109,7 +140,8 @@ static const char *check_mappings(const struct mosix_manifest *m)
 							  "mappings overlap or are not in order";
 		if (map->end > MOSIX_TASK_SIZE)
 			return "a mapping lies outside the address space";
-		if (map->start < m->arena + MOSIX_ARENA_SIZE && map->end > m->arena)
+		if (overlap(map->start, map->end - map->start, m->arena, MOSIX_ARENA_SIZE) ||
+		    overlap(map->start, map->end - map->start, m->slots, slots_size(m)))
 			return "a mapping lies in the arena";
 		if (map->flags & MOSIX_MAP_FILE &&
 		    (map->offset % MOSIX_PAGE != 0 || map->offset > INT64_MAX - (map->end - map->start)))

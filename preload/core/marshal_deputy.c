@@ -279,6 +279,7 @@ static int unpack_argument(const struct unpacking *u, unsigned n)
 	case ARG_MSG_OUT:       return unpacking_msg(u, n, 1);
 	case ARG_MMSG_IN:       return unpacking_mmsg(u, n, 0);
 	case ARG_MMSG_OUT:      return unpacking_mmsg(u, n, 1);
+	case ARG_STRINGS:       return unpacking_strings(u, n);
 	case ARG_FDSET:         return unpack_fdset(u, n);
 	case ARG_POLL:          return unpack_poll(u, n);
 	case ARG_SIGSET_PAIR:   return unpack_pair(u, n);

@@ -186,6 +186,7 @@ static int pack_argument(struct packing *p, unsigned n, uint64_t *ret_reference)
 	case ARG_MSG_OUT:       return packing_msg(p, address, 1, ret_reference);
 	case ARG_MMSG_IN:       return packing_mmsg(p, address, count, 0, ret_reference);
 	case ARG_MMSG_OUT:      return packing_mmsg(p, address, count, 1, ret_reference);
+	case ARG_STRINGS:       return packing_strings(p, address, ret_reference);
 	case ARG_FDSET:         return pack_fdset(p, address, ret_reference);
 	case ARG_POLL:          return pack_poll(p, address, (uint32_t)count, ret_reference);
 	case ARG_SIGSET_PAIR:   return pack_pair(p, address, ret_reference);

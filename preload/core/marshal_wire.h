@@ -126,6 +126,7 @@ int packing_in(struct packing *p, uint64_t address, uint64_t length, uint64_t *r
 int packing_out(struct packing *p, uint64_t address, uint64_t length, uint64_t *ret_reference);
 int packing_iov(struct packing *p, uint64_t address, uint64_t count, int out, uint64_t *ret_reference);
 int packing_msg(struct packing *p, uint64_t address, int out, uint64_t *ret_reference);
+int packing_strings(struct packing *p, uint64_t address, uint64_t *ret_reference);
 int packing_mmsg(struct packing *p, uint64_t address, uint64_t count, int out, uint64_t *ret_reference);
 
 /* Results of vectors into program memory. 0 or -EFAULT. */
@@ -150,6 +151,7 @@ int unpacking_copy(const struct unpacking *u, uint64_t reference, uint64_t lengt
 /* Room for length bytes of result (*ret_room NULL if there is none). */
 int unpacking_out(const struct unpacking *u, uint64_t reference, uint64_t length, uint64_t *ret_address, uint8_t **ret_room);
 int unpacking_iov(const struct unpacking *u, uint64_t reference, uint64_t count, int out, uint64_t *ret_address);
+int unpacking_strings(const struct unpacking *u, unsigned n);
 int unpacking_msg(const struct unpacking *u, unsigned n, int out);
 int unpacking_mmsg(const struct unpacking *u, unsigned n, int out);
 

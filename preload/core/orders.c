@@ -13,7 +13,7 @@ enum { CORE_AF_UNIX = 1, CORE_SEQPACKET = 5, CORE_CLOEXEC = 02000000, CORE_SOL_S
 #define ORDERS_SECONDS 10
 #define RLIMIT_NOFILE  7
 #define HIGHEST        65536	/* the kernel allocates a table up to the highest number */
-#define HIDDEN         8	/* how far above its own limit the program's table is stretched for a moment */
+#define HIDDEN         8	/* descriptors of the deputy besides its channels */
 
 struct core_msghdr {
 	void *name; uint32_t namelen, pad;
@@ -60,30 +60,67 @@ static void close_all(const int *fds, unsigned count)
 		SYS1(__NR_close, fds[i]);
 }
 
-int orders_hear(int fd, struct mosix_order *order, uint64_t capacity, int ret_fds[3])
+/* One packet and the descriptors that come with it, which are added to fds[*got]. Its length or -errno. */
+static long receive(int fd, void *packet, uint64_t capacity, int *fds, unsigned *got, unsigned most)
 {
-	union { uint64_t align; uint8_t bytes[64]; } control;
+	union { uint64_t align; uint8_t bytes[16 + MOSIX_ORDER_BATCH * sizeof(int)]; } control;
 	struct { uint64_t length; int32_t level, type; } *head = (void *)control.bytes;
-	struct { void *base; uint64_t length; } iov = { order, capacity };
+	struct { void *base; uint64_t length; } iov = { packet, capacity };
 	struct core_msghdr message = { .iov = (void *)&iov, .iovlen = 1, .control = control.bytes, .controllen = sizeof(control) };
-	unsigned got = 0;
-	int *fds = (int *)(control.bytes + 16);
+	const int *came = (const int *)(control.bytes + 16);
 	long n = SYS3(__NR_recvmsg, fd, &message, CORE_MSG_CMSG_CLOEXEC);
+	unsigned count = 0;
 
 	if (n < 0)
-		return (int)n;
+		return n;
 	if (message.controllen >= 16 && head->level == CORE_SOL_SOCKET && head->type == CORE_SCM_RIGHTS)
-		got = (unsigned)((head->length - 16) / 4);
-	if ((uint64_t)n < sizeof(*order) || order->magic != MOSIX_ORDER_MAGIC || order->version != MOSIX_ORDER_VERSION ||
-	    order->files > MOSIX_ORDER_FILES || order->others > MOSIX_ORDER_OTHERS || message.flags & CORE_MSG_CTRUNC ||
-	    (uint64_t)n != sizeof(*order) + ((uint64_t)order->files + order->others) * sizeof(struct mosix_order_file) ||
-	    got != (order->kind == MOSIX_ORDER_LEAVE ? 3u : 0u)) {
-		close_all(fds, got);
+		count = (unsigned)((head->length - 16) / sizeof(int));
+	if (count > most - *got || message.flags & CORE_MSG_CTRUNC) {
+		close_all(came, count);
 		return -EBADMSG;
 	}
+	memcpy(fds + *got, came, count * sizeof(int));
+	*got += count;
+	return n;
+}
+
+static int is_sound(const struct mosix_order *order, uint64_t size)
+{
+	if (size < sizeof(*order) || order->magic != MOSIX_ORDER_MAGIC || order->version != MOSIX_ORDER_VERSION)
+		return 0;
+	if (order->files > MOSIX_ORDER_FILES || order->others > MOSIX_ORDER_OTHERS)
+		return 0;
+	if (order->kind == MOSIX_ORDER_LEAVE ? order->channels < MOSIX_CHANNELS || order->channels > MOSIX_CHANNELS_MAX : order->channels)
+		return 0;
+	return size == sizeof(*order) + ((uint64_t)order->files + order->others) * sizeof(struct mosix_order_file);
+}
+
+int orders_hear(int fd, struct mosix_order *order, uint64_t capacity, int *ret_fds)
+{
+	struct mosix_rlimit old, raised;
+	unsigned got = 0;
+	uint8_t more;
+	int sound;
+	long n;
+
+	SYS4(__NR_prlimit64, 0, RLIMIT_NOFILE, NULL, &old);	/* the program may be near its limit */
+	raised = old;
+	raised.soft = old.hard;
+	SYS4(__NR_prlimit64, 0, RLIMIT_NOFILE, &raised, NULL);
+	n = receive(fd, order, capacity, ret_fds, &got, MOSIX_CHANNELS_MAX);
+	sound = n >= 0 && is_sound(order, (uint64_t)n);
+
+	while (sound && got < order->channels) {
+		unsigned before = got;
+
+		sound = receive(fd, &more, 1, ret_fds, &got, order->channels) == 1 && got > before;
+	}
+	SYS4(__NR_prlimit64, 0, RLIMIT_NOFILE, &old, NULL);
+	if (!sound || got != order->channels) {
+		close_all(ret_fds, got);
+		return n < 0 ? (int)n : -EBADMSG;
+	}
 	order->node[sizeof(order->node) - 1] = '\0';
-	for (unsigned i = 0; i < got; i++)
-		ret_fds[i] = fds[i];
 	return 0;
 }
 
@@ -95,51 +132,62 @@ int orders_hide(int fd)
 {
 	struct mosix_rlimit old, raised;
 	uint64_t base;
+	uint64_t hidden = core_here->channels + HIDDEN;	/* how far above its own limit the table is stretched for a moment */
 	long high = -EMFILE;
 
 	SYS4(__NR_prlimit64, 0, RLIMIT_NOFILE, NULL, &old);
 	base = old.soft < HIGHEST ? old.soft : HIGHEST;
 	raised = old;
-	raised.soft = old.hard - old.soft > HIDDEN ? old.soft + HIDDEN : old.hard;
+	raised.soft = old.hard - old.soft > hidden ? old.soft + hidden : old.hard;
 	if (base == old.soft && raised.soft > old.soft) {
 		SYS4(__NR_prlimit64, 0, RLIMIT_NOFILE, &raised, NULL);
 		high = SYS3(__NR_fcntl, fd, F_DUPFD_CLOEXEC, base);
 		SYS4(__NR_prlimit64, 0, RLIMIT_NOFILE, &old, NULL);
 	}
 	if (high < 0)
-		high = SYS3(__NR_fcntl, fd, F_DUPFD_CLOEXEC, base == old.soft ? base - HIDDEN : base);
+		high = SYS3(__NR_fcntl, fd, F_DUPFD_CLOEXEC, base == old.soft && base > hidden ? base - hidden : base / 2);
 	SYS1(__NR_close, fd);
 	SYS3(__NR_fcntl, high, F_SETFL, O_RDWR);	/* homed connects without blocking; the deputy waits */
 	return (int)high;
 }
 
-void orders_report(int fd, struct mosix_word *word)
+void orders_guard(int fd)
 {
-	int error = -ENOTCONN;
+	struct core_state *s = core_here;
 
-	if (fd >= 0) {
-		error = orders_say(fd, word);
-		SYS1(__NR_close, fd);
-	}
-	if (error == 0)
-		return;
-	fd = orders_connect();
 	if (fd < 0)
 		return;
-	orders_say(fd, word);
-	SYS1(__NR_close, fd);
+	s->fd_low = fd < s->fd_low ? fd : s->fd_low;
+	s->fd_high = fd > s->fd_high ? fd : s->fd_high;
+}
+
+int orders_report(int fd, struct mosix_word *word)
+{
+	if (fd > 0 && orders_say(fd, word) == 0)
+		return fd;
+	if (fd > 0)
+		SYS1(__NR_close, fd);
+	fd = orders_connect();
+	if (fd >= 0)
+		orders_say(fd, word);
+	return fd;
 }
 
 void orders_tell(uint32_t kind, uint32_t reason, int64_t detail)
 {
 	struct mosix_word word = { .kind = kind, .reason = reason, .detail = detail };
-	int fd = core_here->orders_fd > 0 ? core_here->orders_fd : -1;
+	struct core_state *s = core_here;
 
-	core_here->orders_fd = 0;
-	word.pages = core_here->moved_pages;
-	word.bytes = core_here->moved_bytes;
-	if (kind == MOSIX_WORD_HOME && core_here->freeze_at)
-		word.freeze_ns = word.total_ns = core_clock(1) - core_here->freeze_at;
-	core_here->freeze_at = 0;
-	orders_report(fd, &word);
+	word.pages = s->moved_pages;
+	word.bytes = s->moved_bytes;
+	if (kind == MOSIX_WORD_HOME && s->freeze_at)
+		word.freeze_ns = word.total_ns = core_clock(1) - s->freeze_at;
+	s->freeze_at = 0;
+	if (kind == MOSIX_WORD_REFUSED) {	/* who asked has gone if this connection has */
+		if (s->orders_fd > 0)
+			orders_say(s->orders_fd, &word);
+		return;
+	}
+	SYS1(__NR_close, orders_report(s->orders_fd, &word));
+	s->orders_fd = 0;
 }

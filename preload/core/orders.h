@@ -13,23 +13,26 @@ int orders_connect(void);
 int orders_say(int fd, struct mosix_word *word);
 
 /*
- * Receives an order and its files into order (capacity bytes) and, for LEAVE, three descriptors (ret_fds[], CLOEXEC, owned
+ * Receives an order and its files into order (capacity bytes) and, for LEAVE, the channels (ret_fds[MOSIX_CHANNELS_MAX], CLOEXEC, owned
  * by the caller). Returns 0, -EBADMSG for anything malformed, or -errno.
  */
-int orders_hear(int fd, struct mosix_order *order, uint64_t capacity, int ret_fds[3]);
+int orders_hear(int fd, struct mosix_order *order, uint64_t capacity, int *ret_fds);
 
 /*
  * Moves a descriptor out of the program's sight and makes it blocking: new number, or -errno; fd is closed in any case.
  */
 int orders_hide(int fd);
 
-/*
- * Says one word on the connection fd, or on a new one if fd is negative or if homed was started again since, and closes it.
- * Failure is silent: homed may not be there, and will ask when it is.
- */
-void orders_report(int fd, struct mosix_word *word);
+/* The guest's calls must not touch this descriptor: widens core_here->fd_low … fd_high. */
+void orders_guard(int fd);
 
-/* The same with a word of these, on the connection on which the order to come home came, if it did. */
+/*
+ * Says one word on the connection fd, or on a new one if there is none (0) or if homed was started again since. Returns the
+ * connection, or -errno: homed is not there, and will ask when it is.
+ */
+int orders_report(int fd, struct mosix_word *word);
+
+/* The same with a word of these on core_here->orders_fd. HOME and LOST are the last ones, and close it. */
 void orders_tell(uint32_t kind, uint32_t reason, int64_t detail);
 
 #endif

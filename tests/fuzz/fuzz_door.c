@@ -21,7 +21,7 @@
 #include "remoted/visitor.h"
 #include "tests/fuzz/mutate.h"
 
-#define CALLERS 80		/* more than there is room for */
+#define CALLERS 140		/* more than there is room for */
 
 static void settle(void);
 
@@ -45,7 +45,7 @@ void visitor_accept(struct node *n, int fd)
 bool guest_link(struct node *n, int fd, const struct mosix_channel_hello *hello)
 {
 	FUZZ_MUST(n == &node && ((const uint8_t *)hello)[0] != 0x16);
-	if (hello->magic != MOSIX_HELLO_MAGIC || hello->version != MOSIX_PROTOCOL || hello->channel >= MOSIX_CHANNELS)
+	if (hello->magic != MOSIX_HELLO_MAGIC || hello->version != MOSIX_PROTOCOL || hello->channel >= MOSIX_CHANNELS_MAX)
 		return false;
 	close(fd);
 	return true;
@@ -113,7 +113,7 @@ static void make_seeds(void)
 {
 	struct mosix_channel_hello h = { MOSIX_HELLO_MAGIC, MOSIX_PROTOCOL, 0, 4711, "a token of thirty-two letters 1" };
 
-	for (h.channel = 0; h.channel < MOSIX_CHANNELS; h.channel++)
+	for (h.channel = 0; h.channel <= MOSIX_CHANNELS_MAX; h.channel += 103)
 		fuzz_record(0, &h, sizeof(h));
 	fuzz_seed_script();
 	fuzz_record(0, &h, 20);

@@ -36,7 +36,8 @@
 #include "tests/fuzz/mutate.h"
 
 #define TOOLS 16
-#define FAR   64
+#define FAR   1024
+#define THREADS 300	/* more channels than one packet of orders can carry */
 
 enum { MESSAGE, RAW, REQUEST, RAW_REQUEST, WORD, RAW_WORD, REGISTER, RAW_REGISTER, STREAMS };
 enum { MARK_PID, MARK_EPOCH, MARK_ID, MARKS };
@@ -225,6 +226,41 @@ static bool swallow(int fd)
 	return any;
 }
 
+/* One packet of homed's to the process: its length, 0 there is none. Counts and closes the descriptors that came with it. */
+static size_t hear_packet(struct mosix_order *order, unsigned *fds)
+{
+	union { struct cmsghdr head; char space[CMSG_SPACE(MOSIX_ORDER_BATCH * sizeof(int))]; } control;
+	struct iovec iov = { order, sizeof(*order) };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control) };
+	ssize_t n = recvmsg(orders, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	struct cmsghdr *c = n > 0 ? CMSG_FIRSTHDR(&msg) : NULL;
+
+	if (n <= 0)
+		return 0;
+	FUZZ_MUST(!(msg.msg_flags & MSG_CTRUNC));
+	for (unsigned i = 0; c && i < (c->cmsg_len - CMSG_LEN(0)) / sizeof(int); i++, (*fds)++)
+		close(((int *)CMSG_DATA(c))[i]);
+	return (size_t)n;
+}
+
+/* As the core: an order to leave comes with all its channels, in as many packets as they need. */
+static bool hear_orders(void)
+{
+	struct mosix_order order, rest;
+	unsigned fds = 0, before;
+
+	if (orders < 0 || !hear_packet(&order, &fds))
+		return false;
+	FUZZ_MUST(order.kind == MOSIX_ORDER_LEAVE ? order.channels >= MOSIX_CHANNELS && order.channels <= MOSIX_CHANNELS_MAX :
+						    order.channels == 0 && fds == 0);
+	while (fds < order.channels) {
+		before = fds;
+		FUZZ_MUST(before % MOSIX_ORDER_BATCH == 0 && hear_packet(&rest, &fds) == 1 && fds > before);
+	}
+	FUZZ_MUST(fds == order.channels);
+	return true;
+}
+
 /* Until nothing comes of it any more. What is done in libuv's pool comes back when it is done. */
 static void turn(void)
 {
@@ -241,7 +277,7 @@ static void turn(void)
 			busy = true;
 		}
 		busy |= swallow(session);
-		busy |= swallow(orders);
+		busy |= hear_orders();
 		if (busy)
 			quiet = 0;
 	}
@@ -372,6 +408,7 @@ void fuzz_one(const uint8_t *data, size_t size)
 {
 	struct fuzz_record r;
 
+	process->threads_most = size % 4 ? 0 : THREADS;
 	arrive();
 	while (fuzz_next(&data, &size, &r)) {
 		const uint64_t value[MARKS] = {

@@ -29,6 +29,11 @@ static void promises(const struct mosix_manifest *m, uint64_t size)
 
 	FUZZ_MUST(manifest_tail(m) <= size);
 	FUZZ_MUST(m->arena >= MOSIX_LOADER_END && m->arena <= MOSIX_TASK_SIZE - MOSIX_ARENA_SIZE);
+	FUZZ_MUST(m->threads >= 1 && m->threads <= MOSIX_THREADS_MAX && m->slot_count <= MOSIX_THREADS_MAX);
+	FUZZ_MUST(m->arena % MOSIX_ARENA_SIZE == 0 && m->slots % MOSIX_SLOT_SIZE == 0);
+	FUZZ_MUST(m->slots <= MOSIX_TASK_SIZE && m->slot_count * MOSIX_SLOT_SIZE <= MOSIX_TASK_SIZE - m->slots);
+	for (uint32_t i = 1; i < m->threads; i++)
+		FUZZ_MUST(manifest_thread(m, i)->slot >= 1 && manifest_thread(m, i)->slot <= m->slot_count);
 	FUZZ_MUST(m->guest_stack > m->arena && m->guest_stack <= m->arena + MOSIX_ARENA_SIZE);
 	FUZZ_MUST(m->gate_stack >= m->arena && m->gate_stack_size <= MOSIX_ARENA_SIZE &&
 		  m->gate_stack + m->gate_stack_size <= m->arena + MOSIX_ARENA_SIZE);
@@ -40,6 +45,7 @@ static void promises(const struct mosix_manifest *m, uint64_t size)
 		FUZZ_MUST(map[i].start >= last && map[i].end > map[i].start && map[i].end <= MOSIX_TASK_SIZE);
 		FUZZ_MUST(map[i].start % MOSIX_PAGE == 0 && map[i].end % MOSIX_PAGE == 0);
 		FUZZ_MUST(map[i].end <= m->arena || map[i].start >= m->arena + MOSIX_ARENA_SIZE);
+		FUZZ_MUST(map[i].end <= m->slots || map[i].start >= m->slots + m->slot_count * MOSIX_SLOT_SIZE);
 		FUZZ_MUST(!(map[i].flags & MOSIX_MAP_SHARED) || !(map[i].prot & PROT_WRITE));
 		pages += (map[i].end - map[i].start) / MOSIX_PAGE;
 		last = map[i].end;

@@ -63,7 +63,7 @@ static void hello(void)
 	add(&m);
 }
 
-static void offer(unsigned files)
+static void offer(unsigned files, unsigned channels)
 {
 	static const uint8_t token[MOSIX_TOKEN_SIZE] = "a token of thirty-two letters 12";
 	uint8_t digest[DIGEST_SIZE];
@@ -84,6 +84,7 @@ static void offer(unsigned files)
 	msg_add_bin(&m, "cpu", &node.machine.features, sizeof(node.machine.features));
 	msg_add_uint(&m, "bytes", 1 << 20);
 	msg_add_uint(&m, "stack", 8 << 20);
+	msg_add_uint(&m, "channels", channels);
 	msg_open_array(&m, "files");
 	for (unsigned i = 0; i < files; i++) {
 		char text = (char)('a' + i);
@@ -123,12 +124,12 @@ static void about_guest(const char *type, unsigned sig)
 	add(&m);
 }
 
-static void channels(uint8_t stream)
+static void channels(uint8_t stream, unsigned count)
 {
 	struct mosix_channel_hello h = { MOSIX_HELLO_MAGIC, MOSIX_PROTOCOL, 0, PID, "a token of thirty-two letters 1" };
 
 	h.token[31] = '2';
-	for (h.channel = 0; h.channel < MOSIX_CHANNELS; h.channel++)
+	for (h.channel = 0; h.channel < count; h.channel++)
 		fuzz_record(stream, &h, sizeof(h));
 }
 
@@ -157,10 +158,10 @@ static void make_seeds(void)
 	struct msg m;
 
 	hello();
-	offer(2);
+	offer(2, 6);
 	content(0, "a", true);
 	content(1, "b", true);
-	channels(CHANNEL);
+	channels(CHANNEL, 6);
 	image(2, 1000);
 	answer(0, 0, 0);
 	about_guest("signal", 19);
@@ -168,25 +169,26 @@ static void make_seeds(void)
 	fuzz_seed_script();
 
 	hello();
-	offer(0);
-	channels(RELAY);
+	offer(0, 4);
+	channels(RELAY, 4);
 	image(0, 1000);
 	answer(MOSIX_WHY_LOADER, 12, 0x7000);
 	fuzz_seed_script();
 
 	hello();
-	offer(0);
-	channels(CHANNEL);
+	offer(0, 4);
+	channels(CHANNEL, 4);
 	image(0, 1000);
 	answer(MOSIX_WHY_BAD_IMAGE, INT32_MIN, 0);
 	about_guest("cancel", 0);
-	offer(1);
+	offer(1, 3);
 	content(0, "x", true);
 	fuzz_seed_script();
 
 	hello();
-	offer(0);
-	channels(CHANNEL);
+	offer(0, MOSIX_CHANNELS_MAX + 1);
+	offer(0, 4);
+	channels(CHANNEL, 5);
 	image(0, 1ull << 63);
 	fuzz_seed_script();
 
@@ -324,6 +326,7 @@ void fuzz_begin(void)
 	cpu_read(&node.machine.features);
 	node.machine.cpus = 2;
 	node.machine.pid_max = 4194304;
+	node.machine.descriptors = 4096;
 	node.machine.mem_total = machine_available();
 	FUZZ_MUST(node_start(&node) == 0);
 	make_seeds();

@@ -47,7 +47,7 @@ __attribute__((unused)) static int64_t check_now(clockid_t clock)
 }
 
 /* Work that no compiler removes, about a millisecond for 300,000 rounds. */
-__attribute__((unused, noinline)) static uint64_t check_work(uint64_t seed, long rounds)
+__attribute__((unused, noipa)) static uint64_t check_work(uint64_t seed, long rounds)
 {
 	for (long i = 0; i < rounds; i++)
 		seed = seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);

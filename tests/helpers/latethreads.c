@@ -31,6 +31,7 @@ static void *work(void *number)
 int main(void)
 {
 	pthread_t threads[THREADS];
+	setvbuf(stdout, NULL, _IOLBF, 0);
 	check_compute(2000);
 	puts("alone");
 	own = 78;

@@ -11,8 +11,10 @@ HELPERS = \
 	tests/helpers/filemaps \
 	tests/helpers/files \
 	tests/helpers/fpu \
+	tests/helpers/futexes \
 	tests/helpers/ids \
 	tests/helpers/latethreads \
+	tests/helpers/locks \
 	tests/helpers/lu \
 	tests/helpers/memory \
 	tests/helpers/ptyrun \
@@ -24,10 +26,22 @@ HELPERS = \
 	tests/helpers/steady \
 	tests/helpers/stranger \
 	tests/helpers/supervise \
-	tests/helpers/sysv
+	tests/helpers/sysv \
+	tests/helpers/thread_calls \
+	tests/helpers/thread_cancel \
+	tests/helpers/thread_churn \
+	tests/helpers/thread_ends \
+	tests/helpers/thread_faults \
+	tests/helpers/thread_files \
+	tests/helpers/thread_fork \
+	tests/helpers/thread_io \
+	tests/helpers/thread_signals \
+	tests/helpers/thread_timers \
+	tests/helpers/threads
 check_PROGRAMS += $(HELPERS)
 noinst_HEADERS += \
-	tests/helpers/check.h
+	tests/helpers/check.h \
+	tests/helpers/thread.h
 
 tests_helpers_altstack_SOURCES = tests/helpers/altstack.c
 tests_helpers_altstack_CPPFLAGS = -D_GNU_SOURCE=
@@ -83,6 +97,12 @@ tests_helpers_fpu_CFLAGS = $(HELPER_FLAGS)
 tests_helpers_fpu_LDFLAGS =
 tests_helpers_fpu_LDADD = -lm
 
+tests_helpers_futexes_SOURCES = tests/helpers/futexes.c
+tests_helpers_futexes_CPPFLAGS = -D_GNU_SOURCE=
+tests_helpers_futexes_CFLAGS = $(HELPER_FLAGS)
+tests_helpers_futexes_LDFLAGS =
+tests_helpers_futexes_LDADD = -lm
+
 tests_helpers_ids_SOURCES = tests/helpers/ids.c
 tests_helpers_ids_CPPFLAGS = -D_GNU_SOURCE=
 tests_helpers_ids_CFLAGS = $(HELPER_FLAGS)
@@ -94,6 +114,12 @@ tests_helpers_latethreads_CPPFLAGS = -D_GNU_SOURCE=
 tests_helpers_latethreads_CFLAGS = $(HELPER_FLAGS)
 tests_helpers_latethreads_LDFLAGS =
 tests_helpers_latethreads_LDADD = -lm
+
+tests_helpers_locks_SOURCES = tests/helpers/locks.c
+tests_helpers_locks_CPPFLAGS = -D_GNU_SOURCE=
+tests_helpers_locks_CFLAGS = $(HELPER_FLAGS)
+tests_helpers_locks_LDFLAGS =
+tests_helpers_locks_LDADD = -lm
 
 tests_helpers_lu_SOURCES = tests/helpers/lu.c
 tests_helpers_lu_CPPFLAGS = -D_GNU_SOURCE=
@@ -167,6 +193,72 @@ tests_helpers_sysv_CFLAGS = $(HELPER_FLAGS)
 tests_helpers_sysv_LDFLAGS =
 tests_helpers_sysv_LDADD = -lm
 
+tests_helpers_thread_calls_SOURCES = tests/helpers/thread_calls.c
+tests_helpers_thread_calls_CPPFLAGS = -D_GNU_SOURCE=
+tests_helpers_thread_calls_CFLAGS = $(HELPER_FLAGS)
+tests_helpers_thread_calls_LDFLAGS =
+tests_helpers_thread_calls_LDADD = -lm
+
+tests_helpers_thread_cancel_SOURCES = tests/helpers/thread_cancel.c
+tests_helpers_thread_cancel_CPPFLAGS = -D_GNU_SOURCE=
+tests_helpers_thread_cancel_CFLAGS = $(HELPER_FLAGS)
+tests_helpers_thread_cancel_LDFLAGS =
+tests_helpers_thread_cancel_LDADD = -lm
+
+tests_helpers_thread_churn_SOURCES = tests/helpers/thread_churn.c
+tests_helpers_thread_churn_CPPFLAGS = -D_GNU_SOURCE=
+tests_helpers_thread_churn_CFLAGS = $(HELPER_FLAGS)
+tests_helpers_thread_churn_LDFLAGS =
+tests_helpers_thread_churn_LDADD = -lm
+
+tests_helpers_thread_ends_SOURCES = tests/helpers/thread_ends.c
+tests_helpers_thread_ends_CPPFLAGS = -D_GNU_SOURCE=
+tests_helpers_thread_ends_CFLAGS = $(HELPER_FLAGS)
+tests_helpers_thread_ends_LDFLAGS =
+tests_helpers_thread_ends_LDADD = -lm
+
+tests_helpers_thread_faults_SOURCES = tests/helpers/thread_faults.c
+tests_helpers_thread_faults_CPPFLAGS = -D_GNU_SOURCE=
+tests_helpers_thread_faults_CFLAGS = $(HELPER_FLAGS)
+tests_helpers_thread_faults_LDFLAGS =
+tests_helpers_thread_faults_LDADD = -lm
+
+tests_helpers_thread_files_SOURCES = tests/helpers/thread_files.c
+tests_helpers_thread_files_CPPFLAGS = -D_GNU_SOURCE=
+tests_helpers_thread_files_CFLAGS = $(HELPER_FLAGS)
+tests_helpers_thread_files_LDFLAGS =
+tests_helpers_thread_files_LDADD = -lm
+
+tests_helpers_thread_fork_SOURCES = tests/helpers/thread_fork.c
+tests_helpers_thread_fork_CPPFLAGS = -D_GNU_SOURCE=
+tests_helpers_thread_fork_CFLAGS = $(HELPER_FLAGS)
+tests_helpers_thread_fork_LDFLAGS =
+tests_helpers_thread_fork_LDADD = -lm
+
+tests_helpers_thread_io_SOURCES = tests/helpers/thread_io.c
+tests_helpers_thread_io_CPPFLAGS = -D_GNU_SOURCE=
+tests_helpers_thread_io_CFLAGS = $(HELPER_FLAGS)
+tests_helpers_thread_io_LDFLAGS =
+tests_helpers_thread_io_LDADD = -lm
+
+tests_helpers_thread_signals_SOURCES = tests/helpers/thread_signals.c
+tests_helpers_thread_signals_CPPFLAGS = -D_GNU_SOURCE=
+tests_helpers_thread_signals_CFLAGS = $(HELPER_FLAGS)
+tests_helpers_thread_signals_LDFLAGS =
+tests_helpers_thread_signals_LDADD = -lm
+
+tests_helpers_thread_timers_SOURCES = tests/helpers/thread_timers.c
+tests_helpers_thread_timers_CPPFLAGS = -D_GNU_SOURCE=
+tests_helpers_thread_timers_CFLAGS = $(HELPER_FLAGS)
+tests_helpers_thread_timers_LDFLAGS =
+tests_helpers_thread_timers_LDADD = -lm
+
+tests_helpers_threads_SOURCES = tests/helpers/threads.c
+tests_helpers_threads_CPPFLAGS = -D_GNU_SOURCE=
+tests_helpers_threads_CFLAGS = $(HELPER_FLAGS)
+tests_helpers_threads_LDFLAGS =
+tests_helpers_threads_LDADD = -lm
+
 # The suite, by its entry programs; `make check SYSTEM_TESTS=` leaves it out.
 SYSTEM_TESTS = \
 	tests/system/blocked \
@@ -235,11 +327,13 @@ EXTRA_DIST += \
 	tests/system/cases/files.case \
 	tests/system/cases/find.case \
 	tests/system/cases/fpu.case \
+	tests/system/cases/futexes.case \
 	tests/system/cases/gawk_numeric.case \
 	tests/system/cases/grep_r.case \
 	tests/system/cases/gzip.case \
 	tests/system/cases/ids.case \
 	tests/system/cases/latethreads.case \
+	tests/system/cases/locks.case \
 	tests/system/cases/lu.case \
 	tests/system/cases/make_j2.case \
 	tests/system/cases/memory.case \
@@ -284,6 +378,17 @@ EXTRA_DIST += \
 	tests/system/cases/sqlite3.case \
 	tests/system/cases/sysv.case \
 	tests/system/cases/tar.case \
+	tests/system/cases/thread_calls.case \
+	tests/system/cases/thread_cancel.case \
+	tests/system/cases/thread_churn.case \
+	tests/system/cases/thread_ends.case \
+	tests/system/cases/thread_faults.case \
+	tests/system/cases/thread_files.case \
+	tests/system/cases/thread_fork.case \
+	tests/system/cases/thread_io.case \
+	tests/system/cases/thread_signals.case \
+	tests/system/cases/thread_timers.case \
+	tests/system/cases/threads.case \
 	tests/system/cases/xz.case \
 	tests/system/data/pytests.py \
 	tests/system/data/sqlite_tests.py \

@@ -6,6 +6,7 @@
 #include "cage_guest.h"
 
 #include <fcntl.h>
+#include <linux/sched.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -25,12 +26,16 @@ __asm__(".section cage_guest,\"ax\",@progbits\n"
 	".globl cage_guest_handler\ncage_guest_handler:\n\tjmp cage_guest_on_signal\n"
 	".globl cage_guest_restorer\ncage_guest_restorer:\n"
 	"\tmovabsq $" CAGE_ARENA_TEXT "+8, %rax\n\tmovq (%rax), %r9\n\tmovl $15, %eax\n\tsyscall\n\thlt\n"
+	/* long cage_guest_clone(args, size, secret, function): as clone3, and where it returns 0, function() unless that is NULL */
+	"cage_guest_clone:\n\tmovq %rdx, %r9\n\tmovq %rcx, %r8\n\tmovl $435, %eax\n\tsyscall\n"
+	"\ttestq %rax, %rax\n\tjnz 1f\n\ttestq %r8, %r8\n\tjz 1f\n\txorl %ebp, %ebp\n\tcall *%r8\n\thlt\n1:\tret\n"
 	".text\n");
 
+long cage_guest_clone(const struct clone_args *args, uint64_t size, uint64_t secret, void (*function)(void));
 _Noreturn void cage_guest_main(const struct mosix_landing *landing);
 void cage_guest_on_signal(int sig, siginfo_t *info, void *context);
 
-struct state { volatile uint32_t traps, rings; };
+struct state { volatile uint32_t traps, rings, thread_tid, thread_lives; };
 
 static inline __attribute__((always_inline)) long call(long nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t f)
 {
@@ -78,7 +83,8 @@ GUEST static uint32_t try_unlisted(uint64_t secret, uint32_t *count)
 		case SYS_gettimeofday: case SYS_time: case SYS_getrandom: case SYS_getcpu: case SYS_exit_group:
 		case SYS_close: case SYS_mincore: case SYS_getrusage: case SYS_times:
 		case SYS_membarrier: case SYS_set_tid_address: case SYS_restart_syscall: case SYS_getpid: case SYS_gettid:
-		case SYS_sched_yield: case 335: case 336:
+		case SYS_sched_yield: case SYS_clone3: case SYS_sigaltstack: case SYS_set_robust_list: case SYS_rseq:
+		case SYS_exit: case 335: case 336:
 			continue;
 		}
 		n++;
@@ -88,15 +94,121 @@ GUEST static uint32_t try_unlisted(uint64_t secret, uint32_t *count)
 	return s->traps - before;
 }
 
-GUEST static uint8_t count_descriptors(uint64_t secret)
+GUEST static uint16_t count_descriptors(uint64_t secret)
 {
-	uint8_t n = 0;
+	uint16_t n = 0;
 
 	/* A read of no bytes tells EBADF from everything else. */
-	for (int fd = 0; fd < 64; fd++)
+	for (int fd = 0; fd < CAGE_DESCRIPTORS; fd++)
 		if (call(SYS_read, (uint64_t)fd, 0, 0, 0, secret) != -9)
 			n++;
 	return n;
+}
+
+GUEST static void run_thread(void)
+{
+	struct state *s = (struct state *)(CAGE_ARENA + CAGE_GUEST_STATE);
+	uint64_t secret = ((const struct mosix_landing *)CAGE_ARENA)->gate_secret;
+
+	s->thread_tid = (uint32_t)call(SYS_gettid, 0, 0, 0, 0, 0);
+	for (;;)
+		call(SYS_exit, 0, 0, 0, 0, secret);
+}
+
+/* As the core does it: a thread with the number that it has at home. Waits, without the secret, until it is gone. */
+GUEST static int64_t make_thread(uint64_t secret)
+{
+	struct state *s = (struct state *)(CAGE_ARENA + CAGE_GUEST_STATE);
+	volatile int32_t tid = CAGE_THREAD;
+	volatile struct clone_args args;
+	long r;
+
+	for (unsigned i = 0; i < sizeof(args) / 8; i++)
+		((volatile uint64_t *)&args)[i] = 0;
+	args.flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_PARENT_SETTID |
+		     CLONE_CHILD_CLEARTID;
+	args.parent_tid = args.child_tid = (uint64_t)&s->thread_lives;
+	args.stack = CAGE_SLOTS + (CAGE_SLOT_COUNT - 1) * MOSIX_SLOT_SIZE;
+	args.stack_size = MOSIX_SLOT_SIZE;
+	args.set_tid = (uint64_t)&tid;
+	args.set_tid_size = 1;
+	r = cage_guest_clone((const struct clone_args *)&args, sizeof(args), secret, run_thread);
+	while (r > 0 && s->thread_lives != 0)
+		call(SYS_futex, (uint64_t)&s->thread_lives, 0 /* FUTEX_WAIT */, CAGE_THREAD, 0, 0);
+	return r;
+}
+
+/* A process, which cannot be forbidden. It stays until it is killed. */
+GUEST static int64_t make_child(uint64_t secret)
+{
+	volatile int32_t tid = CAGE_CHILD;
+	volatile struct clone_args args;
+	long r;
+
+	for (unsigned i = 0; i < sizeof(args) / 8; i++)
+		((volatile uint64_t *)&args)[i] = 0;
+	args.set_tid = (uint64_t)&tid;
+	args.set_tid_size = 1;
+	r = cage_guest_clone((const struct clone_args *)&args, sizeof(args), secret, 0);
+	while (r == 0)
+		call(SYS_ppoll, 0, 0, 0, 0, secret);
+	return r;
+}
+
+/* CLONE_NEWTIME, NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID and NEWNET, each alone; then all together. */
+GUEST static uint64_t make_spaces(uint64_t secret, uint64_t *tried)
+{
+	const uint64_t all = 0x7e020080;
+	volatile struct clone_args args;
+	uint64_t made = 0;
+
+	for (unsigned bit = 0; bit < 32; bit++) {
+		uint64_t flags = bit == 31 ? all : all & 1ull << bit;
+		long r;
+
+		if (flags == 0)
+			continue;
+		for (unsigned i = 0; i < sizeof(args) / 8; i++)
+			((volatile uint64_t *)&args)[i] = 0;
+		args.flags = flags;
+		r = cage_guest_clone((const struct clone_args *)&args, sizeof(args), secret, 0);
+		while (r == 0)
+			call(SYS_exit_group, 0, 0, 0, 0, secret);
+		if (r > 0)
+			made |= flags;
+	}
+	*tried = all;
+	return made;
+}
+
+GUEST static void try_kills(volatile struct cage_report *r, uint64_t secret)
+{
+	const struct state *s = (const struct state *)(CAGE_ARENA + CAGE_GUEST_STATE);
+	uint32_t before = s->rings, traps;
+
+	call(SYS_tgkill, CAGE_PID, CAGE_PID, SIGURG, 0, secret);
+	r->own_rings = s->rings - before;
+	traps = s->traps;
+	call(SYS_tgkill, CAGE_CHILD, CAGE_CHILD, 0, 0, secret);
+	call(SYS_tgkill, 1, 1, 0, 0, secret);
+	call(SYS_tgkill, (uint64_t)-1, CAGE_CHILD, 0, 0, secret);
+	call(SYS_tgkill, 1ull << 32 | CAGE_PID, CAGE_PID, 0, 0, secret);
+	call(SYS_tgkill, CAGE_PID, CAGE_PID, 0, 0, 0);
+	r->kills = 5;
+	r->kill_traps = s->traps - traps;
+}
+
+/* What the loader made of the areas of all threads, and of what follows them. */
+GUEST static void look_at_manifest(volatile struct cage_report *r, const struct mosix_manifest *m)
+{
+	const uint64_t each = MOSIX_THREAD_SIZE + m->xsave_size;
+	const char *last = (const char *)(m + 1) + m->xsave_size + (m->threads - 2) * each;
+
+	r->xsave_size = m->xsave_size;
+	r->manifest_pid = m->pid;
+	r->last_tid = ((const struct mosix_thread *)last)->tid;
+	r->last_xmm = ((const uint8_t *)last)[MOSIX_THREAD_SIZE + 160];
+	r->first_mapping = ((const struct mosix_mapping *)(last + each))->start;
 }
 
 GUEST static void say(const struct cage_report *r, uint64_t secret)
@@ -127,7 +239,11 @@ GUEST _Noreturn void cage_guest_main(const struct mosix_landing *landing)
 	call(SYS_write, MOSIX_GUEST_CALL, 0, 0, 0, 0);
 	call(SYS_mmap, 0, 4096, 1, 0x22, 0);
 	call(SYS_close, 0, 0, 0, 0, secret ^ 4096);
-	r->listed = 3;
+	/* FUTEX_WAIT with a time-out, whatever comes with it. */
+	now.tv_sec = now.tv_nsec = 0;
+	call(SYS_futex, (uint64_t)&r->listed, 0, ~0u, (uint64_t)&now, 0);
+	call(SYS_futex, (uint64_t)&r->listed, 128 | 256, ~0u, (uint64_t)&now, secret ^ 4096);
+	r->listed = 5;
 	r->listed_traps = s->traps - tried;
 	r->brk_moved = call(SYS_brk, 0, 0, 0, 0, secret) == (long)t->brk && call(SYS_brk, t->brk + 4096, 0, 0, 0, secret) ==
 		       (long)t->brk + 4096;
@@ -143,8 +259,15 @@ GUEST _Noreturn void cage_guest_main(const struct mosix_landing *landing)
 		r->big += ((const uint8_t *)t->big - (3 << 20) - 4096)[i];
 	r->descriptors = count_descriptors(secret);
 	__asm__ volatile("movq %%fs:0, %0" : "=r"(r->fs_base));
-	r->xsave_size = m->xsave_size;
-	r->manifest_pid = m->pid;
+	look_at_manifest(r, m);
+	r->thread = make_thread(secret);
+	r->thread_tid = s->thread_tid;
+	r->spaces_made = make_spaces(secret, (uint64_t *)&r->spaces);
+	r->child = make_child(secret);
+	try_kills(r, secret);
+	s->rings = 0;
+	/* The last channel is one like the others. */
+	call(SYS_write, MOSIX_GUEST_CHANNELS + landing->channels - 1, (uint64_t)r, 1, 0, secret);
 	do {
 		r->rings = s->rings;
 		say((const struct cage_report *)r, secret);

@@ -10,6 +10,8 @@
 
 #define CAGE_GUEST_STATE 0x1000ull	/* in the arena */
 
+#define CAGE_DESCRIPTORS 600
+
 /* What the guest says on the call channel; then it reads one byte there and says it again, or ends at end of file. */
 struct cage_report {
 	char     word[8];		/* "READY" */
@@ -21,10 +23,19 @@ struct cage_report {
 	int64_t  mono_s, mono_ns;	/* by home's vdso entry */
 	int64_t  call_result;		/* of the entry that the test made unknown to the local vdso: trapped, hence -1000 */
 	uint8_t  file, sparse, fresh;	/* first bytes of three mappings */
-	uint8_t  descriptors;		/* descriptors 0 … 63 that exist, counted */
+	uint16_t descriptors;		/* descriptors below CAGE_DESCRIPTORS that exist, counted */
 	uint64_t big;			/* sum of all bytes around that address, 3 MiB and a page each way */
 	uint64_t fs_base;
 	uint64_t xsave_size, manifest_pid;
+	uint32_t last_tid;		/* of the last thread in the manifest as the loader left it */
+	uint8_t  last_xmm;		/* first byte of %xmm0 in that thread's area */
+	uint64_t first_mapping;		/* start of the manifest's first mapping */
+	int64_t  thread;		/* clone3 of a thread of the number CAGE_THREAD, on a stack in the last slot … */
+	uint32_t thread_tid;		/* … and what gettid says in it */
+	int64_t  child;			/* clone3 of a process of the number CAGE_CHILD, which stays */
+	uint64_t spaces, spaces_made;	/* CLONE_NEW* flags that were tried with clone3, and that it took */
+	uint32_t own_rings;		/* that came by tgkill to itself */
+	uint32_t kills, kill_traps;	/* tgkill of others */
 };
 
 /* Addresses of the image that the guest looks at; the test writes them into the data page. */

@@ -38,7 +38,8 @@ tests_unit_libmarshal_a_SOURCES = \
 	preload/core/marshal_gate_result.c \
 	preload/core/marshal_gate_vector.c \
 	preload/core/marshal_reply.c \
-	preload/core/marshal_rest.c
+	preload/core/marshal_rest.c \
+	preload/core/marshal_strings.c
 
 noinst_HEADERS += \
 	tests/unit/cage_guest.h \

@@ -37,18 +37,26 @@
 #define CAGE_BIG (CAGE_FRESH + (1ull << 37))
 #define ENTRY   (CAGE_VDSO + 0x100)
 #define OFFSET  1000	/* seconds by which the guest's monotonic clock is ahead */
-enum { PID = 4711, EPOCH = 3, XSAVE = 576, PATIENCE_MS = 10000, PAGES = 2048 };
+enum { PID = CAGE_PID, EPOCH = 3, XSAVE = 576, PATIENCE_MS = 10000, PAGES = 2048, THREADS = 3 };
 
 struct image {
 	struct mosix_manifest m;
 	uint8_t xsave[XSAVE];
+	union {
+		struct mosix_thread thread;
+		uint8_t bytes[MOSIX_THREAD_SIZE + XSAVE];
+	} more[THREADS - 1];
 	struct mosix_mapping mapping[16];
 } __attribute__((aligned(64)));
+
+_Static_assert(offsetof(struct image, mapping) == sizeof(struct mosix_manifest) + THREADS * XSAVE +
+	       (THREADS - 1) * MOSIX_THREAD_SIZE, "");
 
 struct guest {
 	struct cage *cage;
 	int loader, call, control, page;	/* our ends */
-	int theirs[3];
+	unsigned channels;
+	int ours[MOSIX_CHANNELS_MAX], theirs[MOSIX_CHANNELS_MAX];
 	struct image image;
 };
 
@@ -65,7 +73,8 @@ static void make_image(struct image *im)
 
 	memset(im, 0, sizeof(*im));
 	*m = (struct mosix_manifest){
-		.magic = MOSIX_MANIFEST_MAGIC, .version = 1, .epoch = EPOCH, .pid = PID, .pages = PAGES, .arena = CAGE_ARENA,
+		.magic = MOSIX_MANIFEST_MAGIC, .version = MOSIX_PROTOCOL, .epoch = EPOCH, .pid = PID, .pages = PAGES, .arena = CAGE_ARENA,
+		.slots = CAGE_SLOTS, .slot_count = CAGE_SLOT_COUNT, .threads = THREADS,
 		.guest_entry = CAGE_CODE + (uint64_t)((const char *)cage_guest_entry - cage_guest_begin),
 		.gate_handler = CAGE_CODE + (uint64_t)((const char *)cage_guest_handler - cage_guest_begin),
 		.gate_restorer = CAGE_CODE + (uint64_t)((const char *)cage_guest_restorer - cage_guest_begin),
@@ -77,6 +86,10 @@ static void make_image(struct image *im)
 		.thread = { .fs_base = TLS, .tid = PID, .rseq = CAGE_DATA + 1024, .rseq_size = 32, .rseq_signature = 0x53053053 },
 		.xlayout = { .xfeatures = 3, .size = XSAVE }, .xsave_size = XSAVE,
 	};
+	for (uint32_t i = 1; i < THREADS; i++) {
+		im->more[i - 1].thread = (struct mosix_thread){ .tid = PID + i, .slot = i, .channel = MOSIX_CHANNELS };
+		im->more[i - 1].bytes[MOSIX_THREAD_SIZE + 160] = (uint8_t)i;	/* %xmm0 */
+	}
 	add(im, CAGE_CODE, code, PROT_READ | PROT_EXEC, MOSIX_MAP_ANON, 0);
 	add(im, CAGE_DATA, 4096, PROT_READ | PROT_WRITE, MOSIX_MAP_ANON, 0);
 	add(im, CAGE_BRK, 4096, PROT_READ | PROT_WRITE, MOSIX_MAP_ANON | MOSIX_MAP_HEAP, 0);
@@ -147,10 +160,13 @@ static void spawn(struct guest *g)
 	int socket;
 
 	pair(&g->loader, &socket);
-	pair(&g->call, &g->theirs[0]);
-	pair(&g->control, &g->theirs[1]);
-	pair(&g->page, &g->theirs[2]);
-	fcntl(g->theirs[2], F_SETFL, O_NONBLOCK);
+	for (unsigned i = 0; i < g->channels; i++) {
+		pair(&g->ours[i], &g->theirs[i]);
+		fcntl(g->theirs[i], F_SETFL, O_NONBLOCK);
+	}
+	g->call = g->ours[MOSIX_CHANNEL_CALL];
+	g->control = g->ours[MOSIX_CHANNEL_CONTROL];
+	g->page = g->ours[MOSIX_CHANNEL_PAGE];
 	ck_assert_int_eq(cage_spawn(g->cage, PID, EPOCH, OFFSET * 1000000000ll, -1, 8 << 20, socket), 0);
 	e = await(g->cage);
 	ck_assert_msg(e.kind == CAGE_SPAWNED, "%s", strerror(-e.error));
@@ -163,25 +179,25 @@ static void spawn(struct guest *g)
 /* files: how many the offer has; the last is the one mapped, of the others every second comes as well. */
 static void plan(struct guest *g, unsigned files)
 {
-	struct mosix_plan p = { .gate_secret = SECRET, .files = files };
+	struct mosix_plan p = { .gate_secret = SECRET, .files = files, .channels = g->channels };
 	struct sock_filter *filter;
-	int fds[3 + MOSIX_ORDER_FILES], other = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	int fds[MOSIX_CHANNELS_MAX + MOSIX_ORDER_FILES], *file = fds + g->channels, other = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
-	memcpy(fds, g->theirs, sizeof(g->theirs));
+	memcpy(fds, g->theirs, g->channels * sizeof(int));
 	for (unsigned i = 0; i < files; i++)
-		fds[3 + i] = i % 2 ? other : -1;
-	fds[3 + files - 1] = memfd_create("file", MFD_CLOEXEC);
-	ck_assert_int_eq(write(fds[3 + files - 1], "file", 4), 4);
+		file[i] = i % 2 ? other : -1;
+	file[files - 1] = memfd_create("file", MFD_CLOEXEC);
+	ck_assert_int_eq(write(file[files - 1], "file", 4), 4);
 	for (unsigned i = 0; i < g->image.m.mappings; i++)
 		if (g->image.mapping[i].start == CAGE_FILE)
 			g->image.mapping[i].file = files - 1;
-	ck_assert_int_eq(filter_build(SECRET, &filter, &p.filter_length), 0);
+	ck_assert_int_eq(filter_build(SECRET, PID, &filter, &p.filter_length), 0);
 	p.manifest_size = sizeof(g->image.m) + manifest_tail(&g->image.m);
-	ck_assert_int_eq(plan_send(g->loader, &p, filter, &g->image, fds, 3 + files), 0);
+	ck_assert_int_eq(plan_send(g->loader, &p, filter, &g->image, fds, g->channels + files), 0);
 	free(filter);
-	close(fds[3 + files - 1]);
+	close(file[files - 1]);
 	close(other);
-	for (int i = 0; i < 3; i++)
+	for (unsigned i = 0; i < g->channels; i++)
 		close(g->theirs[i]);
 }
 
@@ -236,25 +252,37 @@ static void check_report(const struct cage_report *r)
 	ck_assert_int_eq(r->sparse, 's');
 	ck_assert_int_eq(r->fresh, 0);
 	ck_assert_uint_eq(r->big, (6ull << 20 | 8192) * 'b');
-	ck_assert_int_eq(r->descriptors, 5);
 	ck_assert_uint_eq(r->fs_base, 0x7157);
 	ck_assert_uint_eq(r->manifest_pid, PID);
 	ck_assert_uint_eq(r->xsave_size % 64, 0);
 	ck_assert_uint_gt(r->xsave_size, 512);
+	ck_assert_uint_eq(r->last_tid, PID + THREADS - 1);
+	ck_assert_uint_eq(r->last_xmm, THREADS - 1);
+	ck_assert_uint_eq(r->first_mapping, CAGE_CODE);
+	ck_assert_int_eq(r->thread, CAGE_THREAD);
+	ck_assert_uint_eq(r->thread_tid, CAGE_THREAD);
+	ck_assert_int_eq(r->child, CAGE_CHILD);
+	ck_assert_uint_ne(r->spaces, 0);
+	ck_assert_uint_eq(r->spaces_made, 0);
+	ck_assert_uint_eq(r->own_rings, 1);
+	ck_assert_uint_eq(r->kill_traps, r->kills);
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	ck_assert_int_ge(r->mono_s, now.tv_sec + OFFSET - 30);
 	ck_assert_int_le(r->mono_s, now.tv_sec + OFFSET);
 }
 
-static void run_guest(unsigned files)
+static void run_guest(unsigned channels, unsigned files)
 {
-	struct guest g;
+	struct guest g = { .channels = channels };
 	struct cage_report r;
 	struct cage_event e;
+	char byte;
 
 	start(&g, files);
 	r = hear(&g);
 	check_report(&r);
+	ck_assert_uint_eq(r.descriptors, 2 + channels);
+	ck_assert_int_eq(recv(g.ours[channels - 1], &byte, 1, MSG_DONTWAIT), 1);
 	ck_assert_uint_eq(r.rings, 0);
 	send_all(g.control, "", 1);
 	send_all(g.call, "", 1);
@@ -270,14 +298,15 @@ static void run_guest(unsigned files)
 	cage_close(g.cage);
 }
 
-START_TEST(guest_runs) { run_guest(1); } END_TEST
-START_TEST(many_files_come) { run_guest(1000); } END_TEST
+START_TEST(guest_runs) { run_guest(6, 1); } END_TEST
+START_TEST(many_files_come) { run_guest(4, 1000); } END_TEST
+START_TEST(many_channels_come) { run_guest(MOSIX_CHANNELS_MAX, MOSIX_ORDER_FILES); } END_TEST
 
 /* Then vdso and arena collide for certain. */
 START_TEST(guest_runs_unrandomised)
 {
 	ck_assert_int_ne(personality(ADDR_NO_RANDOMIZE), -1);
-	run_guest(1);
+	run_guest(4, 1);
 }
 END_TEST
 
@@ -285,7 +314,7 @@ static void fails_by(const struct mosix_run *bad, unsigned count, uint32_t reaso
 {
 	struct mosix_plan_failure f;
 	struct cage_event e;
-	struct guest g;
+	struct guest g = { .channels = 4 };
 	bool done = true;
 
 	ck_assert_int_eq(cage_open("test", &g.cage), 0);
@@ -333,7 +362,7 @@ END_TEST
 START_TEST(missing_file_fails)
 {
 	struct mosix_plan_failure f;
-	struct guest g;
+	struct guest g = { .channels = 4 };
 	bool done = true;
 
 	ck_assert_int_eq(cage_open("test", &g.cage), 0);
@@ -352,7 +381,7 @@ END_TEST
 START_TEST(pid_is_taken_until_reaped)
 {
 	struct cage_event e;
-	struct guest g;
+	struct guest g = { .channels = 4 };
 	int socket, ours;
 
 	ck_assert_int_eq(cage_open("test", &g.cage), 0);
@@ -426,7 +455,7 @@ START_TEST(signals_reach_their_epoch)
 {
 	pid_t warden, guest;
 	struct cage_event e;
-	struct guest g;
+	struct guest g = { .channels = 4 };
 
 	start(&g, 1);
 	hear(&g);
@@ -447,11 +476,16 @@ START_TEST(signals_reach_their_epoch)
 }
 END_TEST
 
-static void check_caged(pid_t pid, const char *inner, bool may_choose_pids)
+static void check_caged(pid_t pid, const char *inner, bool is_warden)
 {
 	static const char *const spaces[] = { "user", "pid", "mnt", "net", "ipc", "uts" };
-	static const char *const sets[] = { "CapEff", "CapPrm", "CapBnd", "CapAmb" };
-	const char *none = "0000000000000000", *warden = "0000010000200000";	/* CHECKPOINT_RESTORE, SYS_ADMIN */
+	static const char *const sets[] = { "CapEff", "CapPrm", "CapBnd", "CapInh", "CapAmb" };
+	static const char *const of_warden[] = {	/* CHECKPOINT_RESTORE; SYS_ADMIN */
+		"0000010000200000", "0000010000200000", "0000000000000000", "0000010000000000", "0000010000000000",
+	};
+	static const char *const of_guest[] = {
+		"0000010000000000", "0000010000000000", "0000000000000000", "0000010000000000", "0000010000000000",
+	};
 	char path[64], text[512], other[512];
 	ssize_t n, k;
 	FILE *f;
@@ -465,18 +499,20 @@ static void check_caged(pid_t pid, const char *inner, bool may_choose_pids)
 	}
 	for (size_t i = 0; i < sizeof(sets) / sizeof(*sets); i++) {
 		status_field(pid, sets[i], text, sizeof(text));
-		ck_assert_str_eq(text, may_choose_pids && i < 2 ? warden : none);
+		ck_assert_str_eq(text, is_warden ? of_warden[i] : of_guest[i]);
 	}
 	status_field(pid, "NoNewPrivs", text, sizeof(text));
 	ck_assert_str_eq(text, "1");
 	status_field(pid, "NSpid", text, sizeof(text));
 	ck_assert_str_eq(strrchr(text, '\t') + 1, inner);
-	/* One mount: the empty root. */
+	/* Two mounts: the empty root, and what covers it so that it counts as chrooted. */
 	snprintf(path, sizeof(path), "/proc/%d/mountinfo", pid);
 	f = fopen(path, "r");
 	ck_assert_ptr_nonnull(f);
-	ck_assert_ptr_nonnull(fgets(text, sizeof(text), f));
-	ck_assert_ptr_nonnull(strstr(text, " / / ro,"));
+	for (int i = 0; i < 2; i++) {
+		ck_assert_ptr_nonnull(fgets(text, sizeof(text), f));
+		ck_assert_ptr_nonnull(strstr(text, " / / ro,"));
+	}
 	ck_assert_ptr_null(fgets(text, sizeof(text), f));
 	fclose(f);
 }
@@ -496,7 +532,7 @@ static int count_descriptors(pid_t pid)
 START_TEST(cage_is_closed)
 {
 	pid_t warden, loader;
-	struct guest g;
+	struct guest g = { .channels = 4 };
 	int other = open("/etc/passwd", O_RDONLY);	/* not close-on-exec, and none of theirs */
 
 	ck_assert_int_eq(cage_open("test", &g.cage), 0);
@@ -513,12 +549,36 @@ START_TEST(cage_is_closed)
 }
 END_TEST
 
+/* What a guest clones is caged like itself, and does not outlive the last guest. */
+START_TEST(clones_stay_and_die)
+{
+	struct guest g = { .channels = 4 };
+	pid_t warden, guest, child;
+	int pidfd;
+
+	start(&g, 1);
+	hear(&g);
+	ck_assert_int_eq(children(getpid(), &warden, 1), 1);
+	ck_assert_int_eq(children(warden, &guest, 1), 1);
+	ck_assert_int_eq(children(guest, &child, 1), 1);
+	check_caged(guest, "4711", false);
+	check_caged(child, "5001", false);
+	pidfd = (int)syscall(SYS_pidfd_open, child, 0);
+	ck_assert_int_ge(pidfd, 0);
+	ck_assert_int_eq(cage_signal(g.cage, PID, EPOCH, SIGKILL), 0);
+	ck_assert_int_eq(await(g.cage).kind, CAGE_ENDED);
+	ck_assert_int_eq(poll(&(struct pollfd){ .fd = pidfd, .events = POLLIN }, 1, PATIENCE_MS), 1);
+	ck_assert_int_eq(cage_read(g.cage, &(struct cage_event){ 0 }), -EAGAIN);
+	cage_close(g.cage);
+}
+END_TEST
+
 /* What the owner leaves when it is killed: nothing. */
 START_TEST(dies_with_its_owner)
 {
 	int tell[2], pidfd[2];
 	pid_t owner, pid[2];
-	struct guest g;
+	struct guest g = { .channels = 4 };
 
 	ck_assert_int_eq(pipe2(tell, O_CLOEXEC), 0);
 	owner = fork();
@@ -547,7 +607,7 @@ END_TEST
 START_TEST(dead_warden_is_noticed)
 {
 	struct cage_event e;
-	struct guest g;
+	struct guest g = { .channels = 4 };
 	pid_t warden;
 
 	ck_assert_int_eq(cage_open("test", &g.cage), 0);
@@ -573,15 +633,20 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-		guest_runs, guest_runs_unrandomised, many_files_come, descending_runs_fail,
-		missing_file_fails, pid_is_taken_until_reaped, signals_reach_their_epoch, cage_is_closed,
+		guest_runs, guest_runs_unrandomised, many_files_come, many_channels_come, descending_runs_fail,
+		missing_file_fails, pid_is_taken_until_reaped, signals_reach_their_epoch, cage_is_closed, clones_stay_and_die,
 		dies_with_its_owner, dead_warden_is_noticed, missing_loader_is_named,
 	};
 	Suite *suite = suite_create("cage");
 	TCase *tcase = tcase_create("cage");
+	struct rlimit files;
 	const char *step = "";
 	SRunner *runner;
 	int failed, r = cage_probe(&step);
+
+	getrlimit(RLIMIT_NOFILE, &files);
+	files.rlim_cur = files.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &files);
 
 	if (r == -EPERM || r == -EACCES || r == -ENOSPC) {
 		printf("skipped: %s (%s)\n", step, strerror(-r));

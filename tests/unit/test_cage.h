@@ -13,5 +13,12 @@
 #define CAGE_SPARSE     0x7f0000010000ull
 #define CAGE_FRESH      0x7f0000020000ull
 #define CAGE_VDSO       0x7ffff0000000ull
+#define CAGE_SLOTS      0x7e0000000000ull
+#define CAGE_SLOT_COUNT 2
+
+/* Numbers in the cage: of the guest, a thread and a child that it clones. */
+#define CAGE_PID    4711
+#define CAGE_THREAD 4999
+#define CAGE_CHILD  5001
 
 #endif

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -510,6 +512,46 @@ START_TEST(proc_knows_this_process)
 }
 END_TEST
 
+/* The first thread's mask is not the process's: a signal is blocked if every thread blocks it. */
+static void *open_thread(void *data)
+{
+	pthread_barrier_t *barrier = data;
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+	pthread_barrier_wait(barrier);
+	pthread_barrier_wait(barrier);
+	return NULL;
+}
+
+START_TEST(proc_looks_at_all_threads)
+{
+	const uint64_t one = 1ull << (SIGUSR1 - 1), two = 1ull << (SIGUSR2 - 1);
+	struct proc_status status;
+	pthread_barrier_t barrier;
+	pthread_t thread;
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	sigaddset(&set, SIGUSR2);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	ck_assert_int_eq(proc_read_status(getpid(), &status), 0);
+	ck_assert_uint_eq(status.blocked & (one | two), one | two);
+	pthread_barrier_init(&barrier, NULL, 2);
+	ck_assert_int_eq(pthread_create(&thread, NULL, open_thread, &barrier), 0);
+	pthread_barrier_wait(&barrier);
+	ck_assert_int_eq(proc_read_status(getpid(), &status), 0);
+	ck_assert_uint_ge(status.threads, 2);
+	ck_assert_uint_eq(status.blocked & (one | two), two);
+	pthread_barrier_wait(&barrier);
+	pthread_join(thread, NULL);
+	pthread_barrier_destroy(&barrier);
+}
+END_TEST
+
 START_TEST(digest_of_a_file)
 {
 	struct digest_cache *cache = digest_cache_new(2);
@@ -565,6 +607,7 @@ int main(void)
 	tcase_add_test(t, runtime_pid_files);
 	tcase_add_test(t, runtime_sockets);
 	tcase_add_test(t, proc_knows_this_process);
+	tcase_add_test(t, proc_looks_at_all_threads);
 	tcase_add_test(t, digest_of_a_file);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);

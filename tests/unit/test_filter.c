@@ -20,6 +20,8 @@
 
 #define SECRET 0x123456789000ull
 
+static uint32_t own_pid;	/* of the child that the filter is built for */
+
 static volatile int traps;
 
 static void on_trap(int sig, siginfo_t *info, void *context)
@@ -70,15 +72,24 @@ static const long listed[] = {
 	SYS_read, SYS_write, SYS_pread64, SYS_ppoll, SYS_mmap, SYS_munmap, SYS_mprotect, SYS_mremap, SYS_madvise, SYS_brk,
 	SYS_rt_sigreturn, SYS_rt_sigprocmask, SYS_arch_prctl, SYS_futex, SYS_clock_gettime, SYS_clock_getres, SYS_gettimeofday,
 	SYS_time, SYS_getrandom, SYS_getcpu, SYS_exit_group, SYS_close, SYS_mincore, SYS_getrusage, SYS_times, SYS_membarrier,
-	SYS_set_tid_address, SYS_restart_syscall, SYS_getpid, SYS_gettid, SYS_sched_yield,
+	SYS_set_tid_address, SYS_restart_syscall, SYS_getpid, SYS_gettid, SYS_sched_yield, SYS_clone3, SYS_sigaltstack,
+	SYS_set_robust_list, SYS_rseq, SYS_exit,
 };
+
+/* Those of them that need no secret. */
+static const long open_calls[] = { SYS_getpid, SYS_gettid, SYS_sched_yield, SYS_restart_syscall, SYS_futex };
+
+static bool is_among(long nr, const long *list, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (list[i] == nr)
+			return true;
+	return false;
+}
 
 static bool is_listed(long nr)
 {
-	for (size_t i = 0; i < sizeof(listed) / sizeof(*listed); i++)
-		if (listed[i] == nr)
-			return true;
-	return false;
+	return is_among(nr, listed, sizeof(listed) / sizeof(*listed));
 }
 
 static int enter(void)
@@ -90,7 +101,8 @@ static int enter(void)
 	struct sock_fprog fprog;
 	uint32_t length;
 
-	if (filter_build(SECRET, &program, &length) != 0)
+	own_pid = (uint32_t)getpid();
+	if (filter_build(SECRET, own_pid, &program, &length) != 0)
 		return 1;
 	fprog = (struct sock_fprog){ .len = (unsigned short)length, .filter = program };
 	if (syscall(SYS_rt_sigaction, SIGSYS, &action, NULL, 8) != 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
@@ -140,7 +152,7 @@ static int all_unlisted_trap(void)
 static int listed_trap_without_secret(void)
 {
 	for (size_t i = 0; i < sizeof(listed) / sizeof(*listed); i++) {
-		if (listed[i] == SYS_getpid || listed[i] == SYS_gettid || listed[i] == SYS_sched_yield)
+		if (is_among(listed[i], open_calls, sizeof(open_calls) / sizeof(*open_calls)))
 			continue;
 		if (!trapped(listed[i], ~0ull, ~0ull, ~0ull, 0) || !trapped(listed[i], ~0ull, ~0ull, ~0ull, SECRET + 1) ||
 		    !trapped(listed[i], ~0ull, ~0ull, ~0ull, SECRET ^ 1ull << 40) ||
@@ -193,6 +205,23 @@ static int one_ioctl(void)
 	       trapped(SYS_ioctl, ~0ull, scan | 1ull << 32, 0, SECRET) ? 0 : 20;
 }
 
+static int only_own_threads(void)
+{
+	if (trapped(SYS_tgkill, own_pid, own_pid, 0, SECRET) || !trapped(SYS_tgkill, own_pid, own_pid, 0, 0))
+		return 24;
+	return trapped(SYS_tgkill, own_pid + 1, own_pid, 0, SECRET) && trapped(SYS_tgkill, 1, 1, 0, SECRET) &&
+	       trapped(SYS_tgkill, ~0ull, own_pid, 0, SECRET) && trapped(SYS_tgkill, 1ull << 32 | own_pid, own_pid, 0, SECRET) &&
+	       trapped(SYS_tkill, own_pid, 0, 0, SECRET) && trapped(SYS_kill, own_pid, 0, 0, SECRET) ? 0 : 25;
+}
+
+/* What the kernel makes of a futex wait with a time-out that SIGSTOP has hit: not the program's doing, so it must not trap. */
+static int restart_passes(void)
+{
+	return trapped(SYS_restart_syscall, 0, 0, 0, 0) || call(SYS_restart_syscall, 0, 0, 0, 0, 0, 0) != -EINTR ? 26 : 0;
+}
+
+START_TEST(signals_reach_own_threads) { ck_assert_int_eq(run(only_own_threads), 0); } END_TEST
+START_TEST(restart_needs_no_secret) { ck_assert_int_eq(run(restart_passes), 0); } END_TEST
 START_TEST(unlisted_calls_trap) { ck_assert_int_eq(run(all_unlisted_trap), 0); } END_TEST
 START_TEST(listed_calls_want_the_secret) { ck_assert_int_eq(run(listed_trap_without_secret), 0); } END_TEST
 START_TEST(listed_calls_pass_with_it) { ck_assert_int_eq(run(listed_pass_with_secret), 0); } END_TEST
@@ -218,9 +247,9 @@ START_TEST(bad_secrets_are_refused)
 	struct sock_filter *program;
 	uint32_t length;
 
-	ck_assert_int_eq(filter_build(0, &program, &length), -EINVAL);
-	ck_assert_int_eq(filter_build(0x1001, &program, &length), -EINVAL);
-	ck_assert_int_eq(filter_build(1ull << 47, &program, &length), -EINVAL);
+	ck_assert_int_eq(filter_build(0, 1, &program, &length), -EINVAL);
+	ck_assert_int_eq(filter_build(0x1001, 1, &program, &length), -EINVAL);
+	ck_assert_int_eq(filter_build(1ull << 47, 1, &program, &length), -EINVAL);
 }
 END_TEST
 
@@ -239,6 +268,8 @@ int main(void)
 	tcase_add_test(tcase, memory_is_not_merged);
 	tcase_add_test(tcase, one_ioctl_passes);
 	tcase_add_test(tcase, bad_secrets_are_refused);
+	tcase_add_test(tcase, signals_reach_own_threads);
+	tcase_add_test(tcase, restart_needs_no_secret);
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);

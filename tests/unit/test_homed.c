@@ -5,15 +5,19 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "common/proc.h"
 #include "homed/book.h"
+#include "homed/channels.h"
 #include "homed/check.h"
 #include "homed/files.h"
 #include "homed/outcome.h"
@@ -197,11 +201,11 @@ START_TEST(outcomes_are_sentences)
 	char more[2 * OUTCOME_TEXT];
 
 	outcome_set(&o, MOSIX_WHY_THREADS, 4, NULL);
-	ck_assert_str_eq(o.text, "it has more than one thread");
+	ck_assert_str_eq(o.text, "it has too many threads");
 	outcome_set(&o, MOSIX_WHY_THREADS, 4, "%d", 4);
-	ck_assert_str_eq(o.text, "it has more than one thread: 4");
+	ck_assert_str_eq(o.text, "it has too many threads: 4");
 	outcome_set(&o, MOSIX_WHY_THREADS, 4, "%s", "");
-	ck_assert_str_eq(o.text, "it has more than one thread");
+	ck_assert_str_eq(o.text, "it has too many threads");
 	memset(more, 'x', sizeof(more));
 	more[sizeof(more) - 1] = 0;
 	outcome_set(&o, MOSIX_WHY_THREADS, 4, "%s", more);
@@ -268,13 +272,125 @@ START_TEST(files_of_this_process)
 }
 END_TEST
 
+START_TEST(channels_for_threads_to_come)
+{
+	static const struct { uint32_t threads; unsigned channels; } want[] = {
+		{ 1, 6 }, { 2, 7 }, { 3, 8 }, { 4, 10 }, { 64, 130 }, { 65, 131 }, { 447, 513 }, { 448, MOSIX_CHANNELS_MAX },
+		{ 449, MOSIX_CHANNELS_MAX }, { 512, MOSIX_CHANNELS_MAX }, { UINT32_MAX, MOSIX_CHANNELS_MAX },
+	};
+
+	for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++)
+		ck_assert_uint_eq(channels_needed(want[i].threads), want[i].channels);
+}
+END_TEST
+
+static int done_error;
+
+static void all_stand(void *data, int error)
+{
+	ck_assert_ptr_eq(data, &done_error);
+	ck_assert_int_eq(done_error, 1);
+	done_error = error;
+}
+
+/* A door as remoted's, where few may wait that have not spoken: takes their hellos, returns how many. */
+static unsigned let_in(int listener, int fd[static MOSIX_CHANNELS_MAX], unsigned *strangers)
+{
+	static int waiting[MOSIX_CHANNELS_MAX];
+	struct mosix_channel_hello hello;
+	unsigned came = 0;
+	int new;
+
+	while ((new = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0)
+		waiting[(*strangers)++] = new;
+	for (unsigned i = 0; i < *strangers;) {
+		if (recv(waiting[i], &hello, sizeof(hello), 0) != sizeof(hello)) {
+			i++;
+			continue;
+		}
+		ck_assert_uint_lt(hello.channel, MOSIX_CHANNELS_MAX);
+		ck_assert_int_eq(fd[hello.channel], -1);
+		ck_assert_uint_eq(hello.pid, 4711);
+		fd[hello.channel] = waiting[i];
+		waiting[i] = waiting[--*strangers];
+		came++;
+	}
+	ck_assert_uint_le(*strangers, 16);
+	return came;
+}
+
+START_TEST(all_channels_are_opened)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	socklen_t size = sizeof(address);
+	struct homed homed = { .loop = uv_default_loop() };
+	int far[MOSIX_CHANNELS_MAX], near[MOSIX_CHANNELS_MAX], listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	unsigned came = 0, strangers = 0;
+	struct channels *channels;
+	char byte;
+
+	for (unsigned i = 0; i < MOSIX_CHANNELS_MAX; i++)
+		far[i] = -1;
+	ck_assert_int_eq(bind(listener, (struct sockaddr *)&address, size), 0);
+	ck_assert_int_eq(listen(listener, 64), 0);
+	getsockname(listener, (struct sockaddr *)&address, &size);
+	done_error = 1;
+	ck_assert_int_eq(channels_open(&homed, (struct sockaddr *)&address, 4711, (const uint8_t[MOSIX_TOKEN_SIZE]){ 1 },
+				       MOSIX_CHANNELS_MAX, all_stand, &done_error, &channels), 0);
+	while (done_error == 1 || came < MOSIX_CHANNELS_MAX) {
+		uv_run(homed.loop, UV_RUN_NOWAIT);
+		came += let_in(listener, far, &strangers);
+	}
+	ck_assert_int_eq(done_error, 0);
+	ck_assert(!channels_relayed(channels));
+	ck_assert_uint_eq(channels_descriptors(channels, near), MOSIX_CHANNELS_MAX);
+	for (unsigned i = 0; i < MOSIX_CHANNELS_MAX; i++) {
+		ck_assert_int_eq(fcntl(near[i], F_GETFL) & O_NONBLOCK, 0);
+		ck_assert_int_eq(send(near[i], "", 1, 0), 1);
+		fcntl(far[i], F_SETFL, 0);
+		ck_assert_int_eq(recv(far[i], &byte, 1, 0), 1);
+		close(far[i]);
+	}
+	channels_close(channels);
+	uv_run(homed.loop, UV_RUN_NOWAIT);
+	close(listener);
+}
+END_TEST
+
+/* A door that closes after some: one word of failure, and everything is given back. */
+START_TEST(channels_fail_once)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	socklen_t size = sizeof(address);
+	struct homed homed = { .loop = uv_default_loop() };
+	int listener = socket(AF_INET, SOCK_STREAM, 0);
+	struct channels *channels;
+
+	ck_assert_int_eq(bind(listener, (struct sockaddr *)&address, size), 0);
+	getsockname(listener, (struct sockaddr *)&address, &size);
+	done_error = 1;
+	ck_assert_int_eq(channels_open(&homed, (struct sockaddr *)&address, 4711, (const uint8_t[MOSIX_TOKEN_SIZE]){ 1 }, 40,
+				       all_stand, &done_error, &channels), 0);
+	while (done_error == 1)
+		uv_run(homed.loop, UV_RUN_ONCE);
+	ck_assert_int_eq(done_error, -ECONNREFUSED);
+	channels_close(channels);
+	uv_run(homed.loop, UV_RUN_DEFAULT);
+	close(listener);
+}
+END_TEST
+
 int main(void)
 {
+	struct rlimit descriptors;
 	Suite *s = suite_create("homed");
 	TCase *t = tcase_create("homed");
 	SRunner *r;
 	int failed;
 
+	getrlimit(RLIMIT_NOFILE, &descriptors);
+	descriptors.rlim_cur = descriptors.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &descriptors);
 	tcase_add_checked_fixture(t, set_up, tear_down);
 	tcase_add_test(t, book_remembers);
 	tcase_add_test(t, book_torn_slot);
@@ -285,6 +401,9 @@ int main(void)
 	tcase_add_test(t, outcomes_are_sentences);
 	tcase_add_test(t, check_sees_strangers_and_the_dead);
 	tcase_add_test(t, files_of_this_process);
+	tcase_add_test(t, channels_for_threads_to_come);
+	tcase_add_test(t, all_channels_are_opened);
+	tcase_add_test(t, channels_fail_once);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_NORMAL);

@@ -12,10 +12,13 @@
 #define XSAVE    832
 #define CODE     0x555500000000ull
 #define ARENA    0x600000000000ull
+#define SLOTS    0x610000000000ull
+#define THREADS  3
 
 struct image {
 	struct mosix_manifest m;
 	uint8_t xsave[XSAVE];
+	union { struct mosix_thread thread; uint8_t bytes[MOSIX_THREAD_SIZE + XSAVE]; } more[THREADS - 1];
 	struct mosix_mapping map[MAPPINGS];
 };
 
@@ -25,12 +28,15 @@ static void make(struct image *im)
 	im->m = (struct mosix_manifest){
 		.magic = MOSIX_MANIFEST_MAGIC, .version = MOSIX_PROTOCOL, .epoch = 1, .pid = 4711, .mappings = MAPPINGS,
 		.pages = 5,
-		.arena = ARENA, .guest_entry = CODE + 16, .gate_handler = CODE + 32, .gate_restorer = ARENA + 64,
+		.arena = ARENA, .slots = SLOTS, .slot_count = THREADS, .threads = THREADS,
+		.guest_entry = CODE + 16, .gate_handler = CODE + 32, .gate_restorer = ARENA + 64,
 		.guest_stack = ARENA + MOSIX_ARENA_SIZE, .gate_stack = ARENA + 4096, .gate_stack_size = 65536,
 		.brk_start = CODE + 0x100000, .brk = CODE + 0x100000, .name = "fifteen letters",
 		.thread = { .fs_base = CODE, .rseq = CODE, .rseq_size = 32, .tid = 4711 },
 		.xlayout = { .xfeatures = 7, .size = XSAVE, .part = { [2] = { 576, 256 } } }, .xsave_size = XSAVE,
 	};
+	for (uint32_t i = 1; i < THREADS; i++)
+		im->more[i - 1].thread = (struct mosix_thread){ .tid = 4711 + i, .slot = i + 1, .channel = MOSIX_CHANNELS };
 	im->map[0] = (struct mosix_mapping){ CODE, CODE + 0x2000, 0x1000, PROT_READ | PROT_EXEC, MOSIX_MAP_FILE, 0, 0 };
 	im->map[1] = (struct mosix_mapping){ CODE + 0x2000, CODE + 0x3000, 0, PROT_READ,
 					     MOSIX_MAP_FILE | MOSIX_MAP_SHARED, 1, 0 };
@@ -61,6 +67,11 @@ START_TEST(a_good_image_passes)
 	/* libmosix's text stays out of images that come home. */
 	im.m.guest_entry = 0x500000000000;
 	ck_assert_int_eq(check(&im, &why), 0);
+	ck_assert_ptr_eq(manifest_thread(&im.m, 0), &im.m.thread);
+	ck_assert_ptr_eq(manifest_thread(&im.m, 2), &im.more[1].thread);
+	ck_assert_ptr_eq(manifest_xsave(&im.m, 0), im.xsave);
+	ck_assert_ptr_eq(manifest_xsave(&im.m, 2), im.more[1].bytes + MOSIX_THREAD_SIZE);
+	ck_assert_ptr_eq(manifest_mappings(&im.m), im.map);
 }
 END_TEST
 
@@ -101,6 +112,7 @@ END_TEST
 START_TEST(places_are_refused)
 {
 	BREAKS(im.m.arena += 1);
+	BREAKS(im.m.arena += MOSIX_PAGE);
 	BREAKS(im.m.arena = 0);
 	BREAKS(im.m.arena = MOSIX_TASK_SIZE - 4096);
 	BREAKS(im.m.arena = ~0xfffull);
@@ -123,6 +135,43 @@ START_TEST(places_are_refused)
 	BREAKS(im.m.thread.regs.rip = 1ull << 63);
 	BREAKS(im.m.thread.rseq = MOSIX_TASK_SIZE);
 	BREAKS(im.m.thread.clear_tid = ~0ull);
+}
+END_TEST
+
+START_TEST(threads_are_refused)
+{
+	BREAKS(im.m.threads = 0);
+	BREAKS(im.m.threads++);
+	BREAKS(im.m.threads = MOSIX_THREADS_MAX + 1);
+	BREAKS(im.m.threads = 0xffffffff);
+	BREAKS(im.m.thread.tid++);
+	BREAKS(im.m.thread.slot = 1);
+	BREAKS(im.more[0].thread.tid = 0);
+	BREAKS(im.more[0].thread.tid = 0x80000000);
+	BREAKS(im.more[0].thread.tid = 4711);
+	BREAKS(im.more[0].thread.tid = im.more[1].thread.tid);
+	BREAKS(im.more[0].thread.slot = 0);
+	BREAKS(im.more[0].thread.slot = THREADS + 1);
+	BREAKS(im.more[0].thread.slot = im.more[1].thread.slot);
+	BREAKS(im.more[1].thread.fs_base = ~0ull);
+	BREAKS(im.more[1].thread.regs.rip = 1ull << 63);
+	BREAKS(im.more[1].thread.clear_tid = MOSIX_TASK_SIZE);
+}
+END_TEST
+
+START_TEST(slots_are_refused)
+{
+	BREAKS(im.m.slots += MOSIX_PAGE);
+	BREAKS(im.m.slots = 0);
+	BREAKS(im.m.slots = ARENA);
+	BREAKS(im.m.slots = ARENA - MOSIX_SLOT_SIZE);
+	BREAKS(im.m.slots = 0x7ffe00000000 - MOSIX_SLOT_SIZE);	/* the stack lies in one */
+	BREAKS(im.m.slots = 0x800000000000 - MOSIX_SLOT_SIZE);
+	BREAKS(im.m.slots = ~(MOSIX_SLOT_SIZE - 1));
+	BREAKS(im.m.slot_count = 1);
+	BREAKS(im.m.slot_count = MOSIX_THREADS_MAX + 1);
+	BREAKS(im.m.slot_count = 0xffffffff);
+	BREAKS(im.map[3].start = im.map[3].end = SLOTS; im.map[3].end += MOSIX_PAGE);
 }
 END_TEST
 
@@ -190,6 +239,8 @@ int main(void)
 	tcase_add_test(t, a_good_image_passes);
 	tcase_add_test(t, heads_are_refused);
 	tcase_add_test(t, places_are_refused);
+	tcase_add_test(t, threads_are_refused);
+	tcase_add_test(t, slots_are_refused);
 	tcase_add_test(t, mappings_are_refused);
 	tcase_add_test(t, mutations);
 	suite_add_tcase(s, t);

@@ -275,7 +275,8 @@ static void send_raw(struct tls *tls, const void *data, size_t size)
 	}
 }
 
-#define GREETING "\x13\0\0\0" "\x83\xa1t\xa5hello\xa1v\x01\xa4node\xa1x"
+#define OUR_VERSION "\x02"	/* MOSIX_PROTOCOL */
+#define GREETING "\x13\0\0\0" "\x83\xa1t\xa5hello\xa1v" OUR_VERSION "\xa4node\xa1x"
 
 static const struct {
 	const char *bytes;
@@ -290,8 +291,8 @@ static const struct {
 	{ BYTES("\x03\0\0\0" "abc"),                                  0, MOSIX_WHY_MALFORMED, "well-formed" },
 	{ BYTES("\x07\0\0\0" "\x81\xa1t\xa3hop"),                     0, MOSIX_WHY_MALFORMED, "hello" },
 	{ BYTES("\x13\0\0\0" "\x83\xa1t\xa5hello\xa1v\x63\xa4node\xa1x"), 0, MOSIX_WHY_VERSION, "version 99" },
-	{ BYTES("\x11\0\0\0" "\x82\xa1t\xa5hello\xa1v\x01\xa4nodx"),  0, MOSIX_WHY_MALFORMED, "well-formed" },
-	{ BYTES("\x0c\0\0\0" "\x82\xa1t\xa5hello\xa1v\x01"),          0, MOSIX_WHY_MALFORMED, "name" },
+	{ BYTES("\x11\0\0\0" "\x82\xa1t\xa5hello\xa1v" OUR_VERSION "\xa4nodx"), 0, MOSIX_WHY_MALFORMED, "well-formed" },
+	{ BYTES("\x0c\0\0\0" "\x82\xa1t\xa5hello\xa1v" OUR_VERSION), 0, MOSIX_WHY_MALFORMED, "name" },
 	{ BYTES(GREETING "\x09\0\0\0" "\x81\xa1t\xdd\xff\xff\xff\xff\x01"), 1, MOSIX_WHY_MALFORMED, "well-formed" },
 	{ BYTES(GREETING "\x09\0\0\0" "\x81\xa1t\xdf\xff\xff\xff\xff\x01"), 1, MOSIX_WHY_MALFORMED, "well-formed" },
 	{ BYTES(GREETING "\x09\0\0\0" "\x81\xa1t\xc6\xff\xff\xff\xff\x01"), 1, MOSIX_WHY_MALFORMED, "well-formed" },

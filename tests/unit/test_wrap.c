@@ -27,8 +27,8 @@ static void on_urgent(int sig, siginfo_t *info, void *context)
 		moved(context);
 		return;
 	}
-	if (urgent.blocked) {
-		urgent.pending = 1;
+	if (mosix_own.blocked) {
+		mosix_own.pending = 1;
 		return;
 	}
 	if (action.handler == (uintptr_t)SIG_DFL || action.handler == (uintptr_t)SIG_IGN)

@@ -27,14 +27,14 @@ static void move(void)
 	if (!guest && kernel_mask() & URGENT_BIT)	/* the order cannot arrive */
 		return;
 	if (guest) {
-		urgent.blocked = (kernel_mask() & URGENT_BIT) != 0;
+		mosix_own.blocked = (kernel_mask() & URGENT_BIT) != 0;
 		wrap_raw_(SYS_rt_sigaction, SIGURG, 0, &urgent.action, 8);
 		wrap_raw_(SYS_rt_sigaction, SIGURG, &core_action, 0, 8);
 		wrap_raw_(SYS_rt_sigprocmask, SIG_UNBLOCK, &bit_of_urgent, 0, 8);
 	} else {
 		wrap_raw_(SYS_rt_sigaction, SIGURG, &urgent.action, 0, 8);
-		wrap_raw_(SYS_rt_sigprocmask, urgent.blocked ? SIG_BLOCK : SIG_UNBLOCK, &bit_of_urgent, 0, 8);
-		urgent.blocked = 0;	/* a guest's core does not keep it */
+		wrap_raw_(SYS_rt_sigprocmask, mosix_own.blocked ? SIG_BLOCK : SIG_UNBLOCK, &bit_of_urgent, 0, 8);
+		mosix_own.blocked = 0;	/* a guest's core does not keep it */
 		memset(&urgent.action, 0, sizeof(urgent.action));
 	}
 	guest = !guest;
@@ -45,8 +45,8 @@ static void start_in(int place, int blocked)
 	countdown = 0;
 	if (guest)
 		move();
-	urgent.blocked = (uint32_t)blocked;
-	urgent.pending = 0;
+	mosix_own.blocked = (uint32_t)blocked;
+	mosix_own.pending = 0;
 	wrap_raw_(SYS_rt_sigaction, SIGURG, &core_action, 0, 8);
 	wrap_raw_(SYS_rt_sigprocmask, SIG_UNBLOCK, &bit_of_urgent, 0, 8);
 	if (place)
@@ -65,7 +65,7 @@ int core_is_guest(void)
 /* The program's mask has SIGURG, and home's kernel has it not. */
 static int has_urgent(void)
 {
-	return guest ? (kernel_mask() & URGENT_BIT) != 0 : (int)urgent.blocked;
+	return guest ? (kernel_mask() & URGENT_BIT) != 0 : (int)mosix_own.blocked;
 }
 
 static int home_is_sound(void)

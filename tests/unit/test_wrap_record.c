@@ -61,7 +61,7 @@ static void on_trap(int sig, siginfo_t *info, void *context)
 			memcpy(&mask, (const void *)(uintptr_t)mask, 8);
 		if (mask != expected.masked)
 			wrong = "mask";
-		if (!urgent.blocked && expected.has_mask == 1)
+		if (!mosix_own.blocked && expected.has_mask == 1)
 			wrong = "the program's SIGURG is not blocked meanwhile";
 	}
 	if (r && (r->rest == MOSIX_REST_COUNT || r->rest == MOSIX_REST_IOV || r->rest == MOSIX_REST_MSG))

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <linux/futex.h>
+#include <linux/sched.h>
+#include "apart.h"
+#include "arena.h"
+#include "core.h"
+#include "entry.h"
+#include "lock.h"
+
+int apart_run(void (*f)(void *), void *argument, uint32_t *ret_tid)
+{
+	uint32_t alive = 1;
+	struct clone_args args = {
+		.flags = CLONE_VM | CLONE_FS | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_CHILD_CLEARTID,
+		.child_tid = (uint64_t)&alive,
+		.stack = core_here->base + ARENA_APART, .stack_size = ARENA_APART_SIZE,
+	};
+	long tid = core_clone(&args, sizeof(args), f, argument);
+
+	if (tid < 0)
+		return (int)tid;
+	*ret_tid = (uint32_t)tid;
+	while (core_get(&alive) != 0)	/* the kernel wakes without FUTEX_PRIVATE_FLAG */
+		SYS4(__NR_futex, &alive, FUTEX_WAIT, 1, NULL);
+	return 0;
+}
