@@ -17,7 +17,7 @@
 /* Connections under way at once: the door of a node lets only so many wait that have not spoken (remoted/door.h). */
 #define OPENING_MOST 16
 /* Call channels for threads that a process makes while it is away: as many again, within these. */
-#define SPARE_LEAST 3
+#define SPARE_LEAST 4
 #define SPARE_MOST  64
 
 struct channel {

@@ -63,7 +63,7 @@ enum core_place {
 };
 
 /* Slots kept for threads that may begin while the program is away; homed counts its channels by the same rule (order.h). */
-#define SLOTS_SPARE_LEAST 3u
+#define SLOTS_SPARE_LEAST 4u
 #define SLOTS_SPARE_MOST  64u
 #define SLOT_TAKEN        0xffffffffu	/* in slot_tid: a thread is being made */
 

@@ -60,6 +60,7 @@ struct core_urgent *core_urgent(void) { return &urgent; }
 uint64_t core_whereabouts(void) { return 0; }
 uint64_t core_away_user(void) { return away_user; }
 uint64_t core_away_system(void) { return away_system; }
+uint64_t core_away_thread(int tid) { (void)tid; return core_away_user() + core_away_system(); }
 
 /* ---- cancel ---- */
 
