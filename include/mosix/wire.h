@@ -66,6 +66,7 @@ enum mosix_frame_flag {
 	MOSIX_F_INSIDE   = 1 << 7,	/* CALL: the program was moved while inside this call; a pending signal interrupts it */
 	MOSIX_F_PLAIN    = 1 << 9,	/* CALL: answer with the result only; signals and orders wait for the next request */
 	MOSIX_F_STARTED  = 1 << 10,	/* CALL: bytes of it are done already, so any handled signal ends it */
+	MOSIX_F_BLOCK    = 1 << 11,	/* POLL: mask shall hold from now on, unless a signal comes with the reply: that came before */
 	MOSIX_F_RECORD   = 1 << 8,	/* CALL: a wrapper's record is live, so a rest (time, count) can be carried over */
 };
 

@@ -290,7 +290,7 @@ static void accept_mask(const struct mosix_frame *request)
 		signals_change(request->signo, &standard);
 	}
 	if (t->held.signo && ksigset_has(t->own.mask, t->held.signo))
-		signals_requeue();
+		signals_requeue(1);
 	if (t->held.signo == 0 && t->urgent_pending && !ksigset_has(t->own.mask, KSIG_URG)) {
 		t->urgent_pending = 0;
 		t->held = t->urgent_waits;
@@ -304,7 +304,11 @@ static int answer_poll(const struct mosix_frame *request)
 	uint8_t *payload = slot_at(ARENA_PAYLOAD);
 
 	t->rung = 0;
+	if (request->flags & MOSIX_F_BLOCK)
+		t->handed = 0;
 	signals_poll(t->own.mask);
+	if (request->flags & MOSIX_F_BLOCK && !t->held.signo && !core_here->come_home)
+		t->own.mask = request->mask & ~KSIGSET_UNBLOCKABLE;
 	if (t->held.signo && is_for_guest(&t->held))
 		commit();
 	reply.length = deputy_put_signal(&reply, payload);
@@ -381,7 +385,8 @@ static int answer(const struct mosix_frame *request)
 
 	switch (request->type) {
 	case MOSIX_POLL:
-		accept_mask(request);
+		if (!(request->flags & MOSIX_F_BLOCK))
+			accept_mask(request);
 		return answer_poll(request);
 	case MOSIX_CALL:
 	case MOSIX_THREAD:

@@ -147,9 +147,9 @@ static void give_to_process(const struct core_signal *signal)
  * The only thread gets a real-time signal into its own queue, which the kernel empties before the process's (dequeue_signal() in
  * kernel/signal.c): so it stays ahead of those of its number that came later, or are just coming. A standard one coalesces with
  * what waits there, as it would have, had it been blocked from the start, and is the one that stays. Where there are other
- * threads, what was sent to the process must be free to go to them.
+ * threads and this one blocks it by now, what was sent to the process must be free to go to them.
  */
-void signals_requeue(void)
+void signals_requeue(int blocked)
 {
 	struct core_state *s = core_here;
 	struct core_thread *t = core_thread();
@@ -160,7 +160,7 @@ void signals_requeue(void)
 	if (t->held.signo < KSIG_RTMIN)
 		while (SYS4(__NR_rt_sigtimedwait, &set, &later, &now, 8) > 0)
 			;
-	if (core_get(&s->threads) == 1 || info->code == KSI_TKILL)
+	if (!blocked || core_get(&s->threads) == 1 || info->code == KSI_TKILL)
 		SYS4(__NR_rt_tgsigqueueinfo, s->pid, t->own.tid, t->held.signo, info);
 	else
 		give_to_process(&t->held);

@@ -45,6 +45,8 @@ int deputy_thread_begin(const struct mosix_frame *request)
 	if (n == 0 || n > s->slot_count || slot_channel((uint32_t)n) >= s->channels)
 		return -EBADMSG;
 	signals_close();
+	while (core_get(&s->slot_tid[n]) != 0 && core_get(&slot_thread((uint32_t)n)->ends))
+		SYS0(__NR_sched_yield);		/* it has answered and is at its last instructions */
 	core_lock(&s->lock);
 	tid = core_get(&s->slot_tid[n]) != 0 ? -EBADMSG : make_thread((uint32_t)n, request);
 	if (tid > 0)
@@ -70,10 +72,11 @@ int deputy_thread_end(const struct mosix_frame *request)
 		return -EBADMSG;
 	signals_close();
 	if (t->held.signo)
-		signals_requeue();
+		signals_requeue(1);
 	core_lock(&s->lock);
 	s->threads--;
 	core_unlock(&s->lock);
+	core_set(&t->ends, 1);
 	error = frames_send(t->call_fd, &reply, ARENA_PAYLOAD);
 	if (error != 0)
 		return error;

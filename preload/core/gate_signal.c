@@ -94,6 +94,34 @@ void gate_fault(struct kernel_ucontext *uc, int signo, const struct kernel_sigin
 		gate_poll(uc, flags, signo);
 }
 
+static int is_handled(uint64_t set)
+{
+	for (int signo = ksigset_first(set); signo != 0; set &= set - 1, signo = ksigset_first(set))
+		if (has_handler(&core_here->action[signo]))
+			return 1;
+	return 0;
+}
+
+/*
+ * What is sent to one of several threads must not come to it once it has blocked it, nor go to another: home blocks first. 0: a
+ * signal was there before, and its handler runs; then the call is made again.
+ */
+static int home_blocks(struct kernel_ucontext *uc, uint64_t mask)
+{
+	struct mosix_frame poll = { .type = MOSIX_POLL, .flags = MOSIX_F_BLOCK, .mask = mask }, answer;
+
+	if (core_get(&core_here->threads) == 1)
+		return 1;
+	if (gate_exchange(&poll, NULL, &answer) != 0 || answer.type != MOSIX_REPLY)
+		guest_end();
+	if (!(answer.flags & (MOSIX_F_SIGNAL | MOSIX_F_COMEHOME)))
+		return 1;
+	uc->mc.regs.rip -= 2;
+	uc->mc.regs.rax = __NR_rt_sigprocmask;
+	gate_answered(uc, &answer);
+	return 0;
+}
+
 static int64_t set_mask(struct kernel_ucontext *uc, const uint64_t arg[6])
 {
 	struct core_thread *t = core_thread();
@@ -111,6 +139,8 @@ static int64_t set_mask(struct kernel_ucontext *uc, const uint64_t arg[6])
 		case KSIG_SETMASK: break;
 		default:           return -EINVAL;
 		}
+		if (is_handled(set & ~old) && !home_blocks(uc, set))
+			return GATE_DONE;
 		t->own.mask = set;
 	}
 	uc->mc.regs.rax = 0;

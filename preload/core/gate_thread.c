@@ -38,7 +38,7 @@ static int64_t read_wish(uint64_t nr, const uint64_t arg[6], struct wish *ret)
 	if (core_copy_in(&args, arg[0], arg[1]) != 0)
 		return -EFAULT;
 	*ret = (struct wish){ args.flags, args.stack + args.stack_size, args.tls, args.parent_tid, args.child_tid };
-	if (!is_thread(args.flags) || args.exit_signal || args.set_tid || args.set_tid_size || args.cgroup || args.pidfd ||
+	if (!is_thread(args.flags) || args.exit_signal || args.set_tid || args.set_tid_size || args.cgroup ||
 	    (args.stack == 0) != (args.stack_size == 0))
 		return GATE_RETURN;
 	return 0;

@@ -11,6 +11,7 @@
 #include "homecoming.h"
 #include "lock.h"
 #include "resume.h"
+#include "sigframe.h"
 #include "step.h"
 #include "stop.h"
 #include "thread.h"
@@ -80,6 +81,34 @@ static uint32_t index_of(const struct mosix_manifest *m, uint32_t slot)
 	return m->threads;
 }
 
+/*
+ * A signal that home's kernel has given out already and the guest has not taken: the thread goes on in its handler, as it would
+ * have, had the kernel begun it. Back in the queue it would be behind what came later. 0: the kernel must do what is to be done.
+ */
+static int begin_handler(struct kernel_ucontext *uc)
+{
+	struct core_thread *t = core_thread();
+	int signo = t->held.signo;
+	struct mosix_sigaction action = core_here->action[signo], standard = { 0 };
+
+	if (action.handler == KSIG_DFL || action.handler == KSIG_IGN || ksigset_has(t->own.mask, signo) || signo == KSIG_URG)
+		return 0;
+	resume_interrupt(&uc->mc.regs, t->own.inside, ksigset_bit(signo));
+	t->own.inside = 0;
+	if (sigframe_push(uc, &action, signo, t->held.info, uc->sigmask, &t->own.altstack, NULL) != 0)
+		return 0;
+	uc->sigmask |= action.mask | (action.flags & KSA_NODEFER ? 0 : ksigset_bit(signo));
+	uc->sigmask &= ~(KSIGSET_UNBLOCKABLE | ksigset_bit(KSIG_URG));
+	uc->stack = t->own.altstack;
+	t->own.mask |= uc->sigmask;
+	if (action.flags & KSA_RESETHAND) {
+		core_here->action[signo].handler = KSIG_DFL;
+		SYS4(__NR_rt_sigaction, signo, &standard, NULL, 8);
+	}
+	t->held.signo = 0;
+	return 1;
+}
+
 /* Everything of the calling thread but the last step. */
 static void make_ready(void)
 {
@@ -90,13 +119,13 @@ static void make_ready(void)
 	signals_close();
 	t->own = *manifest_thread(m, i);
 	t->stands = 0;
-	if (t->held.signo)
-		signals_requeue();
 	signals_refused();
 	restore_kernel_state(&t->own);
 	frame_build(m, i, &t->own.altstack, t->own.mask & ~ksigset_bit(KSIG_URG));	/* cannot fail: home_take() has tried it */
 	if (capture_own(t->own.fs_base))
 		capture_own(t->own.fs_base)->blocked = (uint32_t)ksigset_has(t->own.mask, KSIG_URG);
+	if (t->held.signo && !begin_handler(&frame_place(t->own.slot)->uc))
+		signals_requeue(ksigset_has(t->own.mask, t->held.signo));
 }
 
 static __attribute__((noreturn)) void leave(void)

@@ -155,7 +155,7 @@ void orders_guard(int fd)
 {
 	struct core_state *s = core_here;
 
-	if (fd < 0)
+	if (fd <= 0)
 		return;
 	s->fd_low = fd < s->fd_low ? fd : s->fd_low;
 	s->fd_high = fd > s->fd_high ? fd : s->fd_high;
@@ -163,9 +163,9 @@ void orders_guard(int fd)
 
 int orders_report(int fd, struct mosix_word *word)
 {
-	if (fd > 0 && orders_say(fd, word) == 0)
+	if (fd >= 0 && orders_say(fd, word) == 0)
 		return fd;
-	if (fd > 0)
+	if (fd >= 0)
 		SYS1(__NR_close, fd);
 	fd = orders_connect();
 	if (fd >= 0)
@@ -188,6 +188,6 @@ void orders_tell(uint32_t kind, uint32_t reason, int64_t detail)
 			orders_say(s->orders_fd, &word);
 		return;
 	}
-	SYS1(__NR_close, orders_report(s->orders_fd, &word));
+	SYS1(__NR_close, orders_report(s->orders_fd > 0 ? s->orders_fd : -1, &word));
 	s->orders_fd = 0;
 }

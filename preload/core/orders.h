@@ -23,11 +23,11 @@ int orders_hear(int fd, struct mosix_order *order, uint64_t capacity, int *ret_f
  */
 int orders_hide(int fd);
 
-/* The guest's calls must not touch this descriptor: widens core_here->fd_low … fd_high. */
+/* The guest's calls must not touch this hidden descriptor, if there is one (0, -errno: none): widens core_here->fd_low … fd_high. */
 void orders_guard(int fd);
 
 /*
- * Says one word on the connection fd, or on a new one if there is none (0) or if homed was started again since. Returns the
+ * Says one word on the connection fd, or on a new one if there is none (-1) or if homed was started again since. Returns the
  * connection, or -errno: homed is not there, and will ask when it is.
  */
 int orders_report(int fd, struct mosix_word *word);

@@ -27,6 +27,8 @@ struct core_thread {
 	int32_t  call_fd;
 	uint32_t sequence;		/* of call frames */
 
+	uint32_t ends;			/* on its way out; in a guest, freeze_reap() frees the slot */
+
 	/* Standing still. */
 	uint32_t stands;
 	uint32_t reason;		/* at home: why it cannot leave, 0 if it can */
@@ -46,7 +48,6 @@ struct core_thread {
 	struct core_signal returned;	/* one that only the first thread may give back to the kernel */
 
 	/* The guest. */
-	uint32_t ends;			/* on its way out: freeze_reap() frees the slot */
 	uint32_t rang;			/* the doorbell rang, and this thread has not asked yet */
 	uint32_t futex;			/* enum thread_futex: the call it was taken out of */
 	uint32_t stepping;		/* on its way out of the vDSO */
