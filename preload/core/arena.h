@@ -113,6 +113,8 @@ struct core_state {
 	uint32_t returned;		/* a thread has a signal that the first one must give back to the kernel */
 	const struct mosix_manifest *resumed;	/* at homecoming: what the program goes on as */
 	uint32_t guest_gone;		/* a channel broke: what follows is the first deputy's to do */
+	uint32_t taking;		/* the first deputy takes the guest's image: it finds what a broken channel means */
+	uint32_t lost;			/* one deputy says that the process is lost */
 	uint64_t heap_start;
 	uint64_t stack_low;		/* deputy: start of the main stack's mapping when the program left */
 	uint64_t stack_end;		/* of the main stack's mapping; deputy and guest */

@@ -16,10 +16,13 @@
 #include "stop.h"
 #include "thread.h"
 
+/* Each deputy finds its own channel broken; one of them says so. */
 static __attribute__((noreturn)) void process_lost(void)
 {
 	const struct mosix_manifest *m = arena_at(ARENA_MANIFEST);
 
+	while (__atomic_exchange_n(&core_here->lost, 1, __ATOMIC_SEQ_CST))
+		SYS0(__NR_pause);
 	core_say("the process is lost with its node: ", (const char *)m->name);
 	orders_tell(MOSIX_WORD_LOST, MOSIX_WHY_NODE_GONE, 0);
 	SYS2(__NR_kill, core_here->pid, KSIG_KILL);
@@ -33,6 +36,8 @@ static __attribute__((noreturn)) void guest_gone(void)
 	struct core_state *s = core_here;
 
 	signals_close();
+	if (core_thread()->own.slot != 0 && core_get(&s->taking))
+		home_follow();		/* the first one has the image, or will find that it is not whole */
 	if (home_is_committed())
 		process_lost();
 	if (core_thread()->own.slot != 0) {
@@ -253,6 +258,7 @@ static void take_home(const struct mosix_frame *request)
 	s->freeze_at = core_clock(1);	/* the guest froze a message earlier */
 	keep_refused(request);
 	core_step(MOSIX_STEP_deputy_home_coming);
+	core_set(&s->taking, 1);
 	if (frames_send(t->call_fd, &answer, ARENA_PAYLOAD) != 0)
 		guest_gone();
 	error = home_take();
@@ -266,6 +272,7 @@ static void take_home(const struct mosix_frame *request)
 	if (frames_send(t->call_fd, &answer, ARENA_PAYLOAD) != 0 && error != 0)
 		guest_gone();
 	if (error != 0) {
+		core_set(&s->taking, 0);
 		home_drop();
 		forget_home(error == -ENOMEM ? MOSIX_WHY_NO_MEMORY : MOSIX_WHY_BAD_IMAGE, error);
 		return;

@@ -236,7 +236,10 @@ int64_t gate_local(struct kernel_ucontext *uc, const struct call *call, uint64_t
 	case SPECIAL_MINCORE: return SYS3(nr, arg[0], arg[1], arg[2]);
 	case SPECIAL_FUTEX:   return do_futex(nr, arg);
 	case SPECIAL_CLOCK:   return do_clock(nr, arg);
-	case SPECIAL_CPU_TIMES: return nr == __NR_getrusage ? do_getrusage(arg) : do_clock(nr, arg);
+	case SPECIAL_CPU_TIMES:
+		if (nr == __NR_times)
+			return GATE_FORWARD;
+		return nr == __NR_getrusage ? do_getrusage(arg) : do_clock(nr, arg);
 	case SPECIAL_GETRANDOM:
 	case SPECIAL_GETCPU:
 	case SPECIAL_YIELD:   return SYS3(nr, arg[0], arg[1], arg[2]);

@@ -184,7 +184,7 @@ void home_resume(void)
 	make_ready();
 	SYS3(__NR_madvise, s->base + ARENA_ORDER, MOSIX_ARENA_SIZE - ARENA_ORDER - MOSIX_PAGE, MADV_DONTNEED);
 	s->committed = COMMIT_OPEN;
-	s->dropped = s->come_home = s->wish_home = s->order_pending = s->guest_gone = 0;
+	s->dropped = s->come_home = s->wish_home = s->order_pending = s->guest_gone = s->taking = 0;
 	signals_restore();
 	place_handler();
 	if (s->threads == 1 && s->slot_count > 0) {

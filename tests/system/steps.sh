@@ -62,7 +62,7 @@ who() { # PART: sets found, who it is: who stands at steps of that name, or is t
 	remoted) found=${remoted[$node]} ;;
 	other) found=${remoted[$other]} ;;
 	warden) found=${warden[$node]} ;;
-	guest | loader) found=${guest[$node]} ;;
+	guest | threads | loader) found=${guest[$node]} ;;
 	deputy) found=$program ;;
 	*) found= ;;
 	esac

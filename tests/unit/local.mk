@@ -167,6 +167,7 @@ tests_unit_test_wrap_SOURCES = \
 	preload/wrap_poll.c \
 	preload/wrap_sleep.c \
 	preload/wrap_socket.c \
+	preload/wrap_thread.c \
 	preload/wrap_wait.c \
 	preload/syscall_entry.S
 tests_unit_test_wrap_LDFLAGS = 

@@ -275,7 +275,7 @@ END_TEST
 START_TEST(channels_for_threads_to_come)
 {
 	static const struct { uint32_t threads; unsigned channels; } want[] = {
-		{ 1, 6 }, { 2, 7 }, { 3, 8 }, { 4, 10 }, { 64, 130 }, { 65, 131 }, { 447, 513 }, { 448, MOSIX_CHANNELS_MAX },
+		{ 1, 7 }, { 2, 8 }, { 3, 9 }, { 4, 10 }, { 64, 130 }, { 65, 131 }, { 447, 513 }, { 448, MOSIX_CHANNELS_MAX },
 		{ 449, MOSIX_CHANNELS_MAX }, { 512, MOSIX_CHANNELS_MAX }, { UINT32_MAX, MOSIX_CHANNELS_MAX },
 	};
 
