@@ -122,8 +122,8 @@ void order_none(struct order_link *link)
 {
 	struct mosix_order order = { MOSIX_ORDER_MAGIC, MOSIX_ORDER_VERSION, MOSIX_ORDER_NONE, .epoch = 0 };
 
-	if (send_order(link, &order, NULL, NULL, 0) < 0)
-		cut(link);
+	/* If it cannot be sent, its last word may still be there to be read, and behind that the end of the connection. */
+	send_order(link, &order, NULL, NULL, 0);
 }
 
 int order_home(struct order_link *link, uint32_t epoch)

@@ -319,6 +319,7 @@ EXTRA_DIST += \
 	tests/system/cases/bzip2.case \
 	tests/system/cases/clocks.case \
 	tests/system/cases/coroutine.case \
+	tests/system/cases/cpp_threads.case \
 	tests/system/cases/dd_pipe.case \
 	tests/system/cases/descriptors.case \
 	tests/system/cases/exit_status.case \
@@ -332,16 +333,21 @@ EXTRA_DIST += \
 	tests/system/cases/grep_r.case \
 	tests/system/cases/gzip.case \
 	tests/system/cases/ids.case \
+	tests/system/cases/java.case \
 	tests/system/cases/latethreads.case \
 	tests/system/cases/locks.case \
 	tests/system/cases/lu.case \
 	tests/system/cases/make_j2.case \
 	tests/system/cases/memory.case \
 	tests/system/cases/node.case \
+	tests/system/cases/node_workers.case \
+	tests/system/cases/openmp.case \
 	tests/system/cases/openssl_dgst.case \
 	tests/system/cases/openssl_speed.case \
 	tests/system/cases/perl_compute.case \
 	tests/system/cases/perl_text.case \
+	tests/system/cases/perl_threads.case \
+	tests/system/cases/pigz.case \
 	tests/system/cases/pty_bash.case \
 	tests/system/cases/pty_bc.case \
 	tests/system/cases/pty_ctrl_c.case \
@@ -356,16 +362,20 @@ EXTRA_DIST += \
 	tests/system/cases/py_select.case \
 	tests/system/cases/py_signals.case \
 	tests/system/cases/py_sockets.case \
+	tests/system/cases/py_test_asyncio.case \
 	tests/system/cases/py_test_file.case \
+	tests/system/cases/py_test_futures.case \
 	tests/system/cases/py_test_hashlib.case \
 	tests/system/cases/py_test_io.case \
 	tests/system/cases/py_test_json.case \
 	tests/system/cases/py_test_math.case \
+	tests/system/cases/py_test_queue.case \
 	tests/system/cases/py_test_re.case \
 	tests/system/cases/py_test_select.case \
 	tests/system/cases/py_test_signal.case \
 	tests/system/cases/py_test_socket.case \
 	tests/system/cases/py_test_sqlite3.case \
+	tests/system/cases/py_test_threading.case \
 	tests/system/cases/py_test_zlib.case \
 	tests/system/cases/py_threads.case \
 	tests/system/cases/raw.case \
@@ -374,6 +384,7 @@ EXTRA_DIST += \
 	tests/system/cases/signals.case \
 	tests/system/cases/sockets.case \
 	tests/system/cases/sort_large.case \
+	tests/system/cases/sort_threads.case \
 	tests/system/cases/sparse.case \
 	tests/system/cases/sqlite3.case \
 	tests/system/cases/sysv.case \
@@ -390,6 +401,8 @@ EXTRA_DIST += \
 	tests/system/cases/thread_timers.case \
 	tests/system/cases/threads.case \
 	tests/system/cases/xz.case \
+	tests/system/cases/xz_threads.case \
+	tests/system/cases/zstd_threads.case \
 	tests/system/data/pytests.py \
 	tests/system/data/sqlite_tests.py \
 	tests/system/garbage \
