@@ -64,7 +64,7 @@ static void commit(void)
 	if (core_here->dropped)
 		return;
 	core_step(MOSIX_STEP_deputy_acting);
-	if (!home_is_committed() && SYS5(__NR_ppoll, &poll, 1, &now, NULL, 0) == 1)
+	if (!home_is_committed() && (core_here->guest_gone || SYS5(__NR_ppoll, &poll, 1, &now, NULL, 0) == 1))
 		guest_gone();
 	home_drop();
 }

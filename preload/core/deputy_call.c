@@ -11,6 +11,7 @@
 #include "frames.h"
 #include "lock.h"
 #include "marshal.h"
+#include "resume.h"
 #include "thread.h"
 
 #define CLOCK_MONOTONIC_NOW core_clock(1)
@@ -147,7 +148,7 @@ static int is_wanted_home(void)
 {
 	const struct core_state *s = core_here;
 
-	return s->come_home || (core_thread()->own.slot == 0 && (s->order_pending || s->wish_home));
+	return s->come_home || (core_thread()->own.slot == 0 && (s->order_pending || s->wish_home || s->returned));
 }
 
 /* This call need not hold it up. */
@@ -158,6 +159,8 @@ static int goes_home(void)
 	if (core_thread()->own.slot == 0) {
 		if (s->order_pending)
 			deputy_ask_orders();
+		if (s->returned)
+			signals_returned();
 		deputy_consent();
 	}
 	return s->come_home;
@@ -207,6 +210,14 @@ static int64_t run(struct progress *p, int first)
 	return result;
 }
 
+/* A read that only our own signal has cut short. */
+static int64_t read_on(const struct progress *p, uint64_t done)
+{
+	if ((p->dc.nr != __NR_read && p->dc.nr != __NR_pread64) || done >= p->dc.arg[2] || !resume_is_endless((int)p->dc.arg[0]))
+		return 0;
+	return (int64_t)resume_fill((int)p->dc.arg[0], p->dc.arg[1] + done, p->dc.arg[2] - done);
+}
+
 /* Runs the call until it has a result or the guest has to act first. *ret_flags: flags for the reply. */
 static int64_t run_through(struct progress *p, uint16_t *ret_flags)
 {
@@ -234,6 +245,8 @@ static int64_t run_through(struct progress *p, uint16_t *ret_flags)
 			stopped = 1;
 			result = 0;
 		}
+		if (result > 0 && t->order_hit)
+			result += read_on(p, (uint64_t)result);
 		if (!stopped)
 			return p->done > 0 ? (result > 0 ? result : 0) + (int64_t)p->done : result;
 		if (goes_along(p, result) && goes_home()) {

@@ -7,6 +7,7 @@
 #include "entry.h"
 #include "frames.h"
 #include "lock.h"
+#include "stop.h"
 #include "thread.h"
 
 static void serve(void *argument)
@@ -76,6 +77,10 @@ int deputy_thread_end(const struct mosix_frame *request)
 	core_lock(&s->lock);
 	s->threads--;
 	core_unlock(&s->lock);
+	while (__atomic_load_n(&t->returned.signo, __ATOMIC_SEQ_CST) != 0) {	/* the first thread takes it, and then this slot may go */
+		stop_nudge(s->pid);
+		SYS0(__NR_sched_yield);
+	}
 	core_set(&t->ends, 1);
 	error = frames_send(t->call_fd, &reply, ARENA_PAYLOAD);
 	if (error != 0)

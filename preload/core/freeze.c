@@ -83,6 +83,7 @@ void freeze_here(struct kernel_ucontext *uc)
 	if (!freeze_wanted())
 		return;
 	t->uc = uc;
+	SYS2(__NR_arch_prctl, 0x1003 /* ARCH_GET_FS */, &t->own.fs_base);	/* the program may have set it without a call */
 	__atomic_store_n(&t->stands, 1, __ATOMIC_SEQ_CST);
 	core_add(&s->standing, 1);
 	while (freeze_wanted())

@@ -122,7 +122,7 @@ int gate_thread_start(const struct mosix_thread *own)
 /* Home has made its thread; if the guest's cannot be made, that one ends again. */
 static void take_back(struct core_thread *t)
 {
-	struct mosix_frame end = { .type = MOSIX_CALL, .nr = __NR_exit, .mask = t->own.mask }, answer;
+	struct mosix_frame end = { .type = MOSIX_CALL, .flags = MOSIX_F_PLAIN, .nr = __NR_exit, .mask = t->own.mask }, answer;
 
 	if (gate_exchange_for(t, &end, &answer) != 0)
 		guest_end();

@@ -169,6 +169,7 @@ void guest_go_home(struct kernel_ucontext *uc, uint32_t reason, uint64_t detail,
 	if (core_get(&core_here->threads) > 1 && reason != MOSIX_WHY_ORDERED)
 		wish(reason, detail, 0, NULL);
 	t->uc = uc;
+	SYS2(__NR_arch_prctl, 0x1003 /* ARCH_GET_FS */, &t->own.fs_base);
 	if (freeze_all() != 0) {
 		stay();
 		return;

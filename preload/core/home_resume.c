@@ -132,11 +132,9 @@ static __attribute__((noreturn)) void leave(void)
 {
 	struct core_thread *t = core_thread();
 	struct kernel_ucontext *uc = &((struct kernel_rt_sigframe *)slot_at(ARENA_FRAME + 8))->uc;	/* wherever new slots may lie by now */
-	uint64_t pending = 0;
 
 	SYS3(__NR_madvise, slot_here() + ARENA_REPLY, MOSIX_SLOT_SIZE - ARENA_REPLY - MOSIX_PAGE, MADV_DONTNEED);
-	SYS2(__NR_rt_sigpending, &pending, 8);
-	resume_interrupt(&uc->mc.regs, t->own.inside, pending & ~t->own.mask);
+	resume_pending(&uc->mc.regs, t->own.inside, t->own.mask);
 	t->own.inside = 0;
 	core_sigreturn(uc);
 }
@@ -176,6 +174,15 @@ void home_follow(void)
 	leave();
 }
 
+/* A deputy's thread gives its slot back with its very last store there. */
+static int slots_are_free(void)
+{
+	for (uint32_t n = 1; n <= core_here->slot_count; n++)
+		if (core_get(&core_here->slot_tid[n]) != 0)
+			return 0;
+	return 1;
+}
+
 void home_resume(void)
 {
 	struct core_state *s = core_here;
@@ -187,7 +194,7 @@ void home_resume(void)
 	s->dropped = s->come_home = s->wish_home = s->order_pending = s->guest_gone = s->taking = 0;
 	signals_restore();
 	place_handler();
-	if (s->threads == 1 && s->slot_count > 0) {
+	if (s->threads == 1 && s->slot_count > 0 && slots_are_free()) {
 		SYS2(__NR_munmap, s->slots, s->slot_count * MOSIX_SLOT_SIZE);
 		s->slot_count = 0;
 	}

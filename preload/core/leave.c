@@ -224,6 +224,16 @@ static void refuse_apart(void *argument)
 	orders_say(fd, &word);
 }
 
+/* Now that no other thread changes them. */
+static void take_actions(void)
+{
+	struct core_state *s = core_here;
+
+	for (int i = 1; i <= KSIG_MAX; i++)
+		SYS4(__NR_rt_sigaction, i, NULL, &s->action[i], 8);
+	s->action[KSIG_URG] = s->urgent.action;
+}
+
 /* On the arena's stack: the orders, and what follows from them. Returns only if the program goes on here. */
 static void hear_orders(void *argument)
 {
@@ -244,6 +254,7 @@ static void hear_orders(void *argument)
 		apart_run(refuse_apart, &reason, &teller);
 		return;
 	}
+	take_actions();
 	fd = orders_connect();
 	if (fd >= 0 && (orders_say(fd, &word) != 0 || orders_hear(fd, order, ARENA_MANIFEST - ARENA_ORDER, fds) != 0)) {
 		SYS1(__NR_close, fd);
@@ -262,10 +273,8 @@ static void stirred(const struct kernel_siginfo *info, struct kernel_ucontext *u
 
 	if (is_migration_signal(info)) {
 		core_here->order_pending = 1;
-		if (t->own.slot != 0) {
-			stop_tell_order();
-			return;
-		}
+		if (t->own.slot != 0)
+			stop_tell_order();	/* and the call that this one fell into goes on */
 	}
 	t->order_hit = t->stop = 1;
 	if (rip >= (uint64_t)deputy_window_begin && rip <= (uint64_t)deputy_window_call)
@@ -292,10 +301,7 @@ static void urgent_away(int signo, const struct kernel_siginfo *info, struct ker
 /* What came while the thread was in the handler interrupts the call it is inside, as it would have without the handler. */
 static void go_on(struct kernel_ucontext *uc, uint32_t inside)
 {
-	uint64_t pending = 0;
-
-	SYS2(__NR_rt_sigpending, &pending, 8);
-	resume_interrupt(&uc->mc.regs, inside, pending & ~uc->sigmask);
+	resume_pending(&uc->mc.regs, inside, uc->sigmask);
 }
 
 /* The first thread's handler at home. */
@@ -305,9 +311,6 @@ static void lead(struct kernel_ucontext *uc)
 	uint32_t inside;
 
 	SYS3(__NR_mprotect, s->base + ARENA_STACK, MOSIX_ARENA_SIZE - ARENA_STACK - MOSIX_PAGE, PROT_READ | PROT_WRITE);
-	for (int i = 1; i <= KSIG_MAX; i++)
-		SYS4(__NR_rt_sigaction, i, NULL, &s->action[i], 8);
-	s->action[KSIG_URG] = s->urgent.action;
 	inside = slot_thread(0)->own.inside = resume_rewind(uc);
 	s->place = PLACE_LEAVING;
 	core_call_on(slot_stack(0), hear_orders, uc);

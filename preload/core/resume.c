@@ -4,6 +4,7 @@
 #include <mosix/call.h>
 #include <mosix/wire.h>
 #include "arena.h"
+#include "capture.h"
 #include "core.h"
 #include "entry.h"
 #include "resume.h"
@@ -168,6 +169,28 @@ static void put_left(struct mosix_registers *regs, struct mosix_record *record, 
 	}
 }
 
+int resume_is_endless(int fd)
+{
+	struct stat file;
+
+	return SYS2(__NR_fstat, fd, &file) == 0 && (file.st_mode & S_IFMT) == S_IFCHR && file.st_rdev >> 8 == 1 &&
+	       ((file.st_rdev & 0xff) == 5 || (file.st_rdev & 0xff) == 8 || (file.st_rdev & 0xff) == 9);
+}
+
+uint64_t resume_fill(int fd, uint64_t address, uint64_t count)
+{
+	uint64_t done = 0;
+
+	while (done < count) {
+		long n = SYS3(__NR_read, fd, address + done, count - done);
+
+		if (n <= 0)
+			break;
+		done += (uint64_t)n;
+	}
+	return done;
+}
+
 uint32_t resume_rewind(struct kernel_ucontext *uc)
 {
 	struct mosix_registers *regs = &uc->mc.regs;
@@ -179,7 +202,13 @@ uint32_t resume_rewind(struct kernel_ucontext *uc)
 		arg[i] = kernel_call_argument(regs, i);
 	if (is_syscall(regs->rip) && regs->rax < CALL_NUMBERS)
 		return call_find(regs->rax, arg)->blocking == CALL_NEVER ? 0 : (uint32_t)regs->rax + 1;
-	if ((result != -EINTR && result <= 0) || !is_syscall(regs->rip - 2) || !find_record(regs, &record))
+	if ((result != -EINTR && result <= 0) || !is_syscall(regs->rip - 2))
+		return 0;
+	if (result > 0 && (uint64_t)result < regs->rdx && resume_is_endless((int)regs->rdi)) {
+		regs->rax += resume_fill((int)regs->rdi, regs->rsi + (uint64_t)result, regs->rdx - (uint64_t)result);
+		return 0;
+	}
+	if (!find_record(regs, &record))
 		return 0;
 	if (result > 0) {
 		if (!cut_short(regs, &record, (uint64_t)result))
@@ -279,4 +308,35 @@ void resume_interrupt(struct mosix_registers *regs, uint32_t inside, uint64_t pe
 		regs->rip += 2;
 		return;
 	}
+}
+
+void resume_pending(struct mosix_registers *regs, uint32_t inside, uint64_t mask)
+{
+	struct core_state *s = core_here;
+	struct { int64_t sec, nsec; } now = { 0, 0 };
+	struct kernel_siginfo info;
+	uint64_t pending = 0, handled = 0;
+	long signo;
+
+	if (inside == 0 || SYS2(__NR_rt_sigpending, &pending, 8) != 0)
+		return;
+	pending &= ~(mask | KSIGSET_UNBLOCKABLE | ksigset_bit(KSIG_URG));	/* that one is never the kernel's to give the program */
+	for (uint64_t left = pending; left != 0; left &= left - 1) {
+		int n = ksigset_first(left);
+
+		SYS4(__NR_rt_sigaction, n, NULL, &s->action[n], 8);
+		if (s->action[n].handler != KSIG_DFL && s->action[n].handler != KSIG_IGN)
+			handled |= ksigset_bit(n);
+	}
+	if (handled == 0)
+		return;
+	if (capture_is_single()) {
+		resume_interrupt(regs, inside, handled);
+		return;
+	}
+	signo = SYS4(__NR_rt_sigtimedwait, &handled, &info, &now, 8);
+	if (signo <= 0)
+		return;		/* another thread has it */
+	resume_interrupt(regs, inside, ksigset_bit((int)signo));
+	SYS4(__NR_rt_tgsigqueueinfo, s->pid, SYS0(__NR_gettid), signo, &info);
 }

@@ -36,4 +36,17 @@ uint16_t resume_recorded(const struct mosix_registers *regs, uint64_t nr);
  */
 void resume_interrupt(struct mosix_registers *regs, uint32_t inside, uint64_t pending);
 
+/*
+ * The same for whatever is pending now and not blocked by mask, at home, where the kernel has the program's dispositions. What was
+ * sent to the process interrupts one thread only: the one that takes it.
+ */
+void resume_pending(struct mosix_registers *regs, uint32_t inside, uint64_t mask);
+
+/*
+ * /dev/zero, /dev/random and /dev/urandom give all that is asked for, unless a signal is pending: then they stop at a page
+ * (drivers/char/mem.c, drivers/char/random.c). resume_fill() reads on, with signals closed: bytes done.
+ */
+int resume_is_endless(int fd);
+uint64_t resume_fill(int fd, uint64_t address, uint64_t count);
+
 #endif
