@@ -34,10 +34,11 @@ static struct mosix_sigaction action_of(int signo)
 }
 
 /* Pushes the frame and applies what the disposition says about masks and itself. Returns the flags for the next POLL. */
-static int start_handler(struct kernel_ucontext *uc, int signo, const void *info, uint64_t mask, uint16_t *ret_flags)
+static int start_handler(struct kernel_ucontext *uc, const struct mosix_sigaction *sa, int signo, const void *info, uint64_t mask,
+			 uint16_t *ret_flags)
 {
 	struct core_thread *t = core_thread();
-	struct mosix_sigaction action = action_of(signo);
+	struct mosix_sigaction action = *sa;	/* read once: another thread may have ignored the signal by now */
 	struct sigframe_layouts both;
 	/* The frame may be left at home, whose kernel must never block the migration signal. */
 	int error = sigframe_push(uc, &action, signo, info, t->own.mask & ~ksigset_bit(KSIG_URG), &t->own.altstack, layouts(&both));
@@ -75,7 +76,7 @@ void gate_signal(struct kernel_ucontext *uc, int signo, const void *info, const 
 		gate_poll(uc, 0, 0);
 		return;
 	}
-	if (start_handler(uc, signo, info, temporary_mask ? *temporary_mask : core_thread()->own.mask, &flags) != 0)
+	if (start_handler(uc, &action, signo, info, temporary_mask ? *temporary_mask : core_thread()->own.mask, &flags) != 0)
 		must_go_home(uc, signo, info);
 	gate_poll(uc, flags, signo);
 }
@@ -86,7 +87,7 @@ void gate_fault(struct kernel_ucontext *uc, int signo, const struct kernel_sigin
 	uint64_t mask = core_thread()->own.mask;
 	uint16_t flags;
 
-	if (!has_handler(&action) || ksigset_has(mask, signo) || start_handler(uc, signo, info, mask, &flags) != 0) {
+	if (!has_handler(&action) || ksigset_has(mask, signo) || start_handler(uc, &action, signo, info, mask, &flags) != 0) {
 		must_go_home(uc, signo, signo == KSIG_TRAP ? info : NULL);	/* a breakpoint's PC is behind it: cannot be repeated */
 		return;
 	}
