@@ -16,9 +16,6 @@
 #define SILENCE_MS 15000
 /* Connections under way at once: the door of a node lets only so many wait that have not spoken (remoted/door.h). */
 #define OPENING_MOST 16
-/* Call channels for threads that a process makes while it is away: as many again, within these. */
-#define SPARE_LEAST 4
-#define SPARE_MOST  64
 
 struct channel {
 	struct channels *all;
@@ -91,8 +88,7 @@ unsigned channels_descriptors(const struct channels *c, int ret_fd[MOSIX_CHANNEL
 
 unsigned channels_needed(uint32_t threads)
 {
-	uint32_t spare = threads < SPARE_LEAST ? SPARE_LEAST : threads > SPARE_MOST ? SPARE_MOST : threads;
-	uint32_t calls = threads > MOSIX_CALLS_MAX ? MOSIX_CALLS_MAX : threads + spare;
+	uint32_t calls = threads > MOSIX_CALLS_MAX ? MOSIX_CALLS_MAX : threads + mosix_spare(threads);
 
 	return MOSIX_CHANNELS - 1 + (calls > MOSIX_CALLS_MAX ? MOSIX_CALLS_MAX : calls);
 }

@@ -368,6 +368,8 @@ static void on_refused(struct move *m, const struct move_event_data *e)
 		outcome_set(&m->refusal, MOSIX_WHY_REFUSED, 0, NULL);
 	if (m->process->intended[0])
 		process_set_intended(m->process, "");
+	if (m->refusal.reason == MOSIX_WHY_NEW_THREADS && m->refusal.detail > 0 && m->refusal.detail <= MOSIX_CALLS_MAX)
+		process_saw_threads(m->process, (uint32_t)m->refusal.detail);
 	if (m->kind == MOVE_LEAVE && passes(&m->refusal) && m->passed++ < MOMENTS) {
 		move_let_go(m, true);
 		move_begin_leave(m);

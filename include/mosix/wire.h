@@ -27,6 +27,15 @@ enum mosix_channel { MOSIX_CHANNEL_CALL, MOSIX_CHANNEL_CONTROL, MOSIX_CHANNEL_PA
 #define MOSIX_CALLS_MAX    512u		/* call channels of a guest */
 #define MOSIX_CHANNELS_MAX (MOSIX_CHANNELS + MOSIX_CALLS_MAX - 1)
 
+/* For how many threads to come a process of so many is equipped when it leaves: as many again, within bounds. */
+#define MOSIX_SPARE_LEAST  4u
+#define MOSIX_SPARE_MOST   64u
+
+static inline uint32_t mosix_spare(uint32_t threads)
+{
+	return threads < MOSIX_SPARE_LEAST ? MOSIX_SPARE_LEAST : threads > MOSIX_SPARE_MOST ? MOSIX_SPARE_MOST : threads;
+}
+
 /* First bytes on every channel, home to remote. A wrong one is closed without a byte in return. */
 struct mosix_channel_hello {
 	uint64_t magic;
@@ -64,10 +73,11 @@ enum mosix_frame_flag {
 	MOSIX_F_RESET    = 1 << 5,	/* POLL: signo had SA_RESETHAND and was delivered: its disposition is SIG_DFL now */
 	MOSIX_F_TEMPMASK = 1 << 6,	/* REPLY with SIGNAL: arg[2] is the mask in force (sigsuspend, ppoll…); the frame saves the old one */
 	MOSIX_F_INSIDE   = 1 << 7,	/* CALL: the program was moved while inside this call; a pending signal interrupts it */
+	MOSIX_F_RECORD   = 1 << 8,	/* CALL: a wrapper's record is live, so a rest (time, count) can be carried over */
 	MOSIX_F_PLAIN    = 1 << 9,	/* CALL: answer with the result only; signals and orders wait for the next request */
 	MOSIX_F_STARTED  = 1 << 10,	/* CALL: bytes of it are done already, so any handled signal ends it */
 	MOSIX_F_BLOCK    = 1 << 11,	/* POLL: mask shall hold from now on, unless a signal comes with the reply: that came before */
-	MOSIX_F_RECORD   = 1 << 8,	/* CALL: a wrapper's record is live, so a rest (time, count) can be carried over */
+	MOSIX_F_BACK     = 1 << 12,	/* POLL: signo, its siginfo in the payload, found no handler any more: home's kernel has it back */
 };
 
 struct mosix_frame {

@@ -62,10 +62,7 @@ enum core_place {
 	PLACE_GUEST,	/* this is the guest */
 };
 
-/* Slots kept for threads that may begin while the program is away; homed counts its channels by the same rule (order.h). */
-#define SLOTS_SPARE_LEAST 4u
-#define SLOTS_SPARE_MOST  64u
-#define SLOT_TAKEN        0xffffffffu	/* in slot_tid: a thread is being made */
+#define SLOT_TAKEN 0xffffffffu	/* in slot_tid: a thread is being made */
 
 /* Of the process; what each thread has for itself is in thread.h. */
 struct core_state {
@@ -92,6 +89,8 @@ struct core_state {
 
 	/* Its threads. */
 	uint64_t slots;			/* slot_count × MOSIX_SLOT_SIZE */
+	uint64_t old_slots;		/* old_count of them, which threads may still be leaving; 0 none */
+	uint32_t old_count;
 	uint32_t slot_count;
 	uint32_t slot_tid[MOSIX_THREADS_MAX + 1];	/* whose slot n is, from 1: its number, 0, or SLOT_TAKEN */
 	uint32_t threads;		/* how many live; deputy and guest */

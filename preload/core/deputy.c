@@ -394,6 +394,10 @@ static int answer(const struct mosix_frame *request)
 	case MOSIX_POLL:
 		if (!(request->flags & MOSIX_F_BLOCK))
 			accept_mask(request);
+		if (request->flags & MOSIX_F_BACK) {
+			keep_refused(request);
+			signals_refused();
+		}
 		return answer_poll(request);
 	case MOSIX_CALL:
 	case MOSIX_THREAD:

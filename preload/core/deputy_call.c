@@ -166,7 +166,6 @@ static int goes_home(void)
 	return s->come_home;
 }
 
-/* A first attempt sees the order that came while its frame was read; a later one goes on in spite of it. */
 /*
  * Another program takes this one's place, here at home; it begins with the program's mask. What is left of the deputies and of
  * the guest ends with their channels.
@@ -187,6 +186,7 @@ static int64_t run_exec(const struct progress *p)
 	return result;
 }
 
+/* A first attempt sees the order that came while its frame was read; a later one goes on in spite of it. */
 static int64_t run(struct progress *p, int first)
 {
 	struct core_thread *t = core_thread();
@@ -343,7 +343,8 @@ int deputy_call_serve(const struct mosix_frame *request)
 	reply.arg[0] = (uint64_t)result;
 	if (result == -EINTR && t->held.signo && marshal_temporary_mask(p.call, &p.dc, &reply.arg[2]) == 0)
 		reply.flags |= MOSIX_F_TEMPMASK;
-	if (!(reply.flags & MOSIX_F_RESTART)) {
+	/* Offsets that the kernel advances in memory travel with a part, too. */
+	if (!(reply.flags & MOSIX_F_RESTART) || reply.flags & MOSIX_F_PARTIAL) {
 		length = deputy_pack_there(p.call, &p.dc, result);
 		if (length > 0)
 			answer = p.dc.scratch - MARSHAL_BEFORE;

@@ -88,7 +88,10 @@ static void trapped_call(struct kernel_ucontext *uc)
 	regs->rax = (uint64_t)result;
 }
 
-/* A ring names a thread: this one, or one that has to be told. */
+/*
+ * A ring names a thread: this one, or one that has to be told. Whose number is not known has ended meanwhile, or is just being
+ * made: then it asks when it begins.
+ */
 static void rang_for(uint32_t tid)
 {
 	struct core_state *s = core_here;
@@ -96,9 +99,10 @@ static void rang_for(uint32_t tid)
 
 	if (tid != s->pid)
 		for (n = 1; n <= s->slot_count && core_get(&s->slot_tid[n]) != tid; n++)
-			;
+			if (core_get(&s->slot_tid[n]) == SLOT_TAKEN)
+				core_set(&slot_thread(n)->rang, 1);
 	if (n > s->slot_count)
-		return;		/* it has ended meanwhile */
+		return;
 	core_set(&slot_thread(n)->rang, 1);
 	if (n != core_thread()->own.slot)
 		SYS3(__NR_tgkill, s->pid, tid, KSIG_URG);
@@ -177,7 +181,7 @@ static void doorbell(struct kernel_ucontext *uc)
 	}
 	if (core_get(&t->rang)) {
 		t->rang = 0;
-		gate_poll(uc, 0, 0);
+		gate_poll(uc);
 	}
 	if (freeze_wanted() && t->own.slot != 0)
 		freeze_here(uc);

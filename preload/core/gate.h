@@ -27,9 +27,15 @@ void gate_return(struct kernel_ucontext *uc, uint64_t nr);
 
 /*
  * Tells home the program's mask and takes what waits there: signals one by one, each with its frame, and the order to come
- * home. flags, signo: MOSIX_F_RESET of the signal just delivered, else 0.
+ * home.
  */
-void gate_poll(struct kernel_ucontext *uc, uint16_t flags, int signo);
+void gate_poll(struct kernel_ucontext *uc);
+
+/*
+ * The same, with more to tell: flags, signo, length and its payload. With MOSIX_F_RESET the caller holds action_lock, which is
+ * free once home has heard.
+ */
+void gate_poll_with(struct kernel_ucontext *uc, struct mosix_frame *poll, const void *payload);
 
 /*
  * Sends a frame with its payload and receives the answer, whose payload lies at ARENA_PAYLOAD. epoch and sequence are filled

@@ -6,6 +6,7 @@
 #include "frames.h"
 #include "gate.h"
 #include "guest.h"
+#include "lock.h"
 #include "marshal.h"
 #include "resume.h"
 #include "thread.h"
@@ -81,13 +82,24 @@ void gate_answered(struct kernel_ucontext *uc, const struct mosix_frame *answer)
 		guest_go_home(uc, MOSIX_WHY_ORDERED, 0, 0, NULL);
 }
 
-void gate_poll(struct kernel_ucontext *uc, uint16_t flags, int signo)
+void gate_poll_with(struct kernel_ucontext *uc, struct mosix_frame *poll, const void *payload)
 {
-	struct mosix_frame poll = { .type = MOSIX_POLL, .flags = flags, .signo = signo, .mask = core_thread()->own.mask }, answer;
+	struct mosix_frame answer;
+	int error;
 
-	if (gate_exchange(&poll, NULL, &answer) != 0 || answer.type != MOSIX_REPLY)
+	poll->type = MOSIX_POLL;
+	poll->mask = core_thread()->own.mask;
+	error = gate_exchange(poll, payload, &answer);
+	if (poll->flags & MOSIX_F_RESET)
+		core_unlock(&core_here->action_lock);
+	if (error != 0 || answer.type != MOSIX_REPLY)
 		guest_end();
 	gate_answered(uc, &answer);
+}
+
+void gate_poll(struct kernel_ucontext *uc)
+{
+	gate_poll_with(uc, &(struct mosix_frame){ 0 }, NULL);
 }
 
 void gate_forward(struct kernel_ucontext *uc, const struct call *call, uint64_t nr)
@@ -97,6 +109,8 @@ void gate_forward(struct kernel_ucontext *uc, const struct call *call, uint64_t 
 	struct mosix_frame request = { .type = MOSIX_CALL, .nr = (int32_t)nr, .mask = t->own.mask }, answer;
 	uint8_t *payload = slot_at(ARENA_PAYLOAD);
 	uint64_t arg[6];
+	int64_t result = 0;
+	uint32_t skip;
 
 	for (int i = 0; i < 6; i++)
 		request.arg[i] = arg[i] = kernel_call_argument(regs, i);
@@ -113,6 +127,11 @@ void gate_forward(struct kernel_ucontext *uc, const struct call *call, uint64_t 
 	if (gate_exchange(&request, payload, &answer) != 0 || answer.type != MOSIX_REPLY)
 		guest_end();
 	t->own.inside = 0;
+	skip = answer.flags & MOSIX_F_SIGNAL ? 128 : 0;
+	if (answer.length < skip)
+		guest_end();
+	if (!(answer.flags & MOSIX_F_RESTART) || answer.flags & MOSIX_F_PARTIAL)
+		result = gate_unpack(call, arg, &answer, payload + skip, answer.length - skip);
 	if (answer.flags & MOSIX_F_RESTART) {
 		regs->rip -= 2;
 		regs->rax = nr;
@@ -121,11 +140,7 @@ void gate_forward(struct kernel_ucontext *uc, const struct call *call, uint64_t 
 		resume_rest(regs, answer.flags & MOSIX_F_LEFT ? (int64_t)answer.arg[1] : -1,
 			    answer.flags & MOSIX_F_PARTIAL ? answer.arg[1] : 0);
 	} else {
-		uint32_t skip = answer.flags & MOSIX_F_SIGNAL ? 128 : 0;
-
-		if (answer.length < skip)
-			guest_end();
-		regs->rax = (uint64_t)gate_unpack(call, arg, &answer, payload + skip, answer.length - skip);
+		regs->rax = (uint64_t)result;
 		if (nr == __NR_times)
 			gate_add_times(arg[0]);
 	}

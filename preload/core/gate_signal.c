@@ -33,25 +33,31 @@ static struct mosix_sigaction action_of(int signo)
 	return action;
 }
 
-/* Pushes the frame and applies what the disposition says about masks and itself. Returns the flags for the next POLL. */
-static int start_handler(struct kernel_ucontext *uc, const struct mosix_sigaction *sa, int signo, const void *info, uint64_t mask,
+/*
+ * Pushes the frame and applies what the disposition says about masks and itself. Returns the flags for the next POLL; with RESET
+ * the caller holds action_lock until home has heard.
+ */
+static int start_handler(struct kernel_ucontext *uc, const struct mosix_sigaction *action, int signo, const void *info, uint64_t mask,
 			 uint16_t *ret_flags)
 {
+	struct core_state *s = core_here;
 	struct core_thread *t = core_thread();
-	struct mosix_sigaction action = *sa;	/* read once: another thread may have ignored the signal by now */
 	struct sigframe_layouts both;
 	/* The frame may be left at home, whose kernel must never block the migration signal. */
-	int error = sigframe_push(uc, &action, signo, info, t->own.mask & ~ksigset_bit(KSIG_URG), &t->own.altstack, layouts(&both));
+	int error = sigframe_push(uc, action, signo, info, t->own.mask & ~ksigset_bit(KSIG_URG), &t->own.altstack, layouts(&both));
 
 	if (error != 0)
 		return error;
-	t->own.mask = (mask | action.mask | (action.flags & KSA_NODEFER ? 0 : ksigset_bit(signo))) & ~KSIGSET_UNBLOCKABLE;
+	t->own.mask = (mask | action->mask | (action->flags & KSA_NODEFER ? 0 : ksigset_bit(signo))) & ~KSIGSET_UNBLOCKABLE;
 	*ret_flags = 0;
-	if (action.flags & KSA_RESETHAND) {
-		core_lock(&core_here->action_lock);
-		core_here->action[signo].handler = KSIG_DFL;
-		core_unlock(&core_here->action_lock);
-		*ret_flags = MOSIX_F_RESET;
+	if (action->flags & KSA_RESETHAND) {
+		core_lock(&s->action_lock);
+		if (s->action[signo].handler == action->handler) {
+			s->action[signo].handler = KSIG_DFL;
+			*ret_flags = MOSIX_F_RESET;
+		} else {
+			core_unlock(&s->action_lock);
+		}
 	}
 	return 0;
 }
@@ -67,18 +73,20 @@ static void must_go_home(struct kernel_ucontext *uc, int signo, const void *info
 
 void gate_signal(struct kernel_ucontext *uc, int signo, const void *info, const uint64_t *temporary_mask)
 {
-	struct mosix_sigaction action = { 0 };
+	struct mosix_sigaction action;
 	uint16_t flags;
 
-	if (signo >= 1 && signo <= KSIG_MAX)
-		action = action_of(signo);
+	if (signo < 1 || signo > KSIG_MAX)
+		guest_end();
+	action = action_of(signo);
 	if (!has_handler(&action)) {
-		gate_poll(uc, 0, 0);
+		/* another thread has changed the disposition since home's kernel gave the signal out */
+		gate_poll_with(uc, &(struct mosix_frame){ .flags = MOSIX_F_BACK, .signo = signo, .length = 128 }, info);
 		return;
 	}
 	if (start_handler(uc, &action, signo, info, temporary_mask ? *temporary_mask : core_thread()->own.mask, &flags) != 0)
 		must_go_home(uc, signo, info);
-	gate_poll(uc, flags, signo);
+	gate_poll_with(uc, &(struct mosix_frame){ .flags = flags, .signo = signo }, NULL);
 }
 
 void gate_fault(struct kernel_ucontext *uc, int signo, const struct kernel_siginfo *info)
@@ -92,7 +100,7 @@ void gate_fault(struct kernel_ucontext *uc, int signo, const struct kernel_sigin
 		return;
 	}
 	if (flags)
-		gate_poll(uc, flags, signo);
+		gate_poll_with(uc, &(struct mosix_frame){ .flags = flags, .signo = signo }, NULL);
 }
 
 static int is_handled(uint64_t set)
@@ -148,7 +156,7 @@ static int64_t set_mask(struct kernel_ucontext *uc, const uint64_t arg[6])
 	if (arg[2] && core_copy_out(arg[2], &old, 8) != 0)
 		uc->mc.regs.rax = (uint64_t)-EFAULT;
 	if (old & ~t->own.mask)	/* what waited at home arrives before the call returns */
-		gate_poll(uc, 0, 0);
+		gate_poll(uc);
 	return GATE_DONE;
 }
 
@@ -157,7 +165,8 @@ static int64_t set_action(struct kernel_ucontext *uc, uint64_t nr, const uint64_
 	struct core_state *s = core_here;
 	struct mosix_sigaction action, old;
 	int signo = (int)arg[0], error;
-	struct mosix_frame request = { .type = MOSIX_CALL, .nr = (int32_t)nr, .mask = core_thread()->own.mask, .arg[0] = (uint64_t)signo }, answer;
+	struct mosix_frame request = { .type = MOSIX_CALL, .nr = (int32_t)nr, .mask = core_thread()->own.mask,
+				       .arg[0] = (uint64_t)signo }, answer;
 
 	if (arg[3] != 8)
 		return -EINVAL;
@@ -211,7 +220,7 @@ static int64_t return_from_handler(struct kernel_ucontext *uc, uint64_t nr)
 	}
 	t->own.mask = (mask & ~KSIGSET_UNBLOCKABLE & ~ksigset_bit(KSIG_URG)) | (old & ksigset_bit(KSIG_URG));
 	if (old & ~t->own.mask)
-		gate_poll(uc, 0, 0);
+		gate_poll(uc);
 	return GATE_DONE;
 }
 

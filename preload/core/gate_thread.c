@@ -55,8 +55,10 @@ static uint32_t take_slot(void)
 	for (n = 1; n <= s->slot_count && !found; n++)
 		if (core_get(&s->slot_tid[n]) == 0 && slot_channel(n) < s->channels)
 			found = n;
-	if (found)
-		s->slot_tid[found] = SLOT_TAKEN;
+	if (found) {
+		memset(slot_thread(found), 0, sizeof(struct core_thread));
+		core_set(&s->slot_tid[found], SLOT_TAKEN);	/* rings may be for it from here on */
+	}
 	core_unlock(&s->lock);
 	return found;
 }
@@ -78,15 +80,17 @@ static void begin(void *argument)
 	struct core_thread *t = core_thread();
 
 	if (go) {
-		struct kernel_rt_sigframe *frame = frame_place(t->own.slot);
-
 		while (core_get(go) == 0)
 			core_wait((uint32_t *)go, 0, 0);
 		if (t->own.robust_size)
 			SYS2(__NR_set_robust_list, t->own.robust_list, t->own.robust_size);
 		if (t->own.rseq)
 			SYS4(__NR_rseq, t->own.rseq, t->own.rseq_size, 0, t->own.rseq_signature);
-		gate_poll(&frame->uc, 0, 0);
+		t->rang = 1;
+	}
+	if (core_get(&t->rang)) {
+		t->rang = 0;
+		gate_poll(&frame_place(t->own.slot)->uc);
 	}
 	if (freeze_wanted())
 		freeze_here(&frame_place(t->own.slot)->uc);
@@ -136,7 +140,6 @@ static int64_t make_thread(struct kernel_ucontext *uc, const struct wish *wish, 
 	struct kernel_rt_sigframe *frame = frame_copy(n, uc);
 	long error;
 
-	memset(t, 0, sizeof(*t));
 	t->call_fd = MOSIX_GUEST_CHANNELS + (int32_t)slot_channel(n);
 	t->own.mask = parent->own.mask;
 	t->own.altstack.flags = KSS_DISABLE;
@@ -152,8 +155,8 @@ static int64_t make_thread(struct kernel_ucontext *uc, const struct wish *wish, 
 	if (wish->stack)
 		frame->uc.mc.regs.rsp = wish->stack;
 	count(n, tid, 1);
-	error = start(t, wish->flags & (CLONE_PARENT_SETTID | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID), wish->parent_tid, wish->child_tid,
-		      NULL);
+	error = start(t, wish->flags & (CLONE_PARENT_SETTID | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID), wish->parent_tid,
+		      wish->child_tid, NULL);
 	if (error >= 0)
 		return tid;
 	take_back(t);

@@ -104,7 +104,7 @@ void guest_main(void *arena)
 	core_step(MOSIX_STEP_guest_ready);
 	core_set(&s->go, 1);
 	/* What came at home during the move is older than the program's next instruction. */
-	gate_poll(&frame_place(0)->uc, 0, 0);
+	gate_poll(&frame_place(0)->uc);
 	core_sigreturn(&frame_place(0)->uc);
 }
 
@@ -183,5 +183,5 @@ void guest_pause(struct kernel_ucontext *uc)
 	struct { int64_t sec, nsec; } pause = { 0, 100000000 };
 
 	SYS5(__NR_ppoll, NULL, 0, &pause, NULL, 0);
-	gate_poll(uc, 0, 0);
+	gate_poll(uc);
 }

@@ -124,6 +124,9 @@ static void make_ready(void)
 	frame_build(m, i, &t->own.altstack, t->own.mask & ~ksigset_bit(KSIG_URG));	/* cannot fail: home_take() has tried it */
 	if (capture_own(t->own.fs_base))
 		capture_own(t->own.fs_base)->blocked = (uint32_t)ksigset_has(t->own.mask, KSIG_URG);
+	if (t->urgent_pending)
+		SYS4(__NR_rt_tgsigqueueinfo, core_here->pid, t->own.tid, KSIG_URG, t->urgent_waits.info);
+	t->urgent_pending = 0;
 	if (t->held.signo && !begin_handler(&frame_place(t->own.slot)->uc))
 		signals_requeue(ksigset_has(t->own.mask, t->held.signo));
 }
@@ -200,6 +203,7 @@ void home_resume(void)
 	}
 	core_step(MOSIX_STEP_deputy_home_resuming);
 	s->place = PLACE_HOME;
+	core_set(&s->standing, 0);
 	core_set(&s->phase, STOP_RUN);
 	leave();
 }

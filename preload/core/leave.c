@@ -154,13 +154,15 @@ static void take_channels(const struct mosix_order *order, const int *fds)
 			slot_thread(n)->call_fd = s->channel_fd[slot_channel(n)];
 }
 
-/* One call channel for each thread, whatever slot it stands on. */
-static int channels_suffice(uint32_t channels)
+/* A call channel for each slot up to the last one on which a thread stands. */
+static uint32_t calls_needed(void)
 {
+	uint32_t last = 0;
+
 	for (uint32_t n = 1; n <= core_here->slot_count; n++)
-		if (slot_is_used(n) && slot_channel(n) >= channels)
-			return 0;
-	return 1;
+		if (slot_is_used(n))
+			last = n;
+	return 1 + last;
 }
 
 static void leave(struct kernel_ucontext *uc, int orders, const struct mosix_order *order, const int *fds)
@@ -171,7 +173,12 @@ static void leave(struct kernel_ucontext *uc, int orders, const struct mosix_ord
 
 	s->epoch = order->epoch;
 	take_channels(order, fds);
-	word.reason = channels_suffice(order->channels) ? go(uc, order, &word.detail) : MOSIX_WHY_NEW_THREADS;
+	if (MOSIX_CHANNELS - 1 + calls_needed() > order->channels) {
+		word.reason = MOSIX_WHY_NEW_THREADS;
+		word.detail = calls_needed();
+	} else {
+		word.reason = go(uc, order, &word.detail);
+	}
 	word.pages = s->moved_pages;
 	word.bytes = s->moved_bytes;
 	word.freeze_ns = word.total_ns = core_clock(1) - begun;

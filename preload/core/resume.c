@@ -19,6 +19,23 @@ static int is_syscall(uint64_t address)
 	return core_copy_in(code, address, 2) == 0 && code[0] == 0x0f && code[1] == 0x05;
 }
 
+/*
+ * Whether the system call that has just returned was read(2) or pread64(2). The kernel does not keep the number; what the C
+ * library's functions load it with stands before the instruction. Of others it is not known, and they count as neither.
+ */
+static int was_read(uint64_t rip)
+{
+	static const uint8_t zeroed[] = { 0x31, 0xc0, 0x0f, 0x05 };				/* xor %eax,%eax; syscall */
+	static const uint8_t loaded[2][7] = { { 0xb8, __NR_read, 0, 0, 0, 0x0f, 0x05 },		/* mov $NR,%eax; syscall */
+					      { 0xb8, __NR_pread64, 0, 0, 0, 0x0f, 0x05 } };
+	uint8_t code[7];
+
+	if (core_copy_in(code, rip - sizeof(code), sizeof(code)) != 0)
+		return 0;
+	return memcmp(code + 3, zeroed, sizeof(zeroed)) == 0 || memcmp(code, loaded[0], sizeof(code)) == 0 ||
+	       memcmp(code, loaded[1], sizeof(code)) == 0;
+}
+
 static uint64_t ask_fs_base(void)
 {
 	uint64_t fs = 0;
@@ -204,7 +221,7 @@ uint32_t resume_rewind(struct kernel_ucontext *uc)
 		return call_find(regs->rax, arg)->blocking == CALL_NEVER ? 0 : (uint32_t)regs->rax + 1;
 	if ((result != -EINTR && result <= 0) || !is_syscall(regs->rip - 2))
 		return 0;
-	if (result > 0 && (uint64_t)result < regs->rdx && resume_is_endless((int)regs->rdi)) {
+	if (result > 0 && (uint64_t)result < regs->rdx && was_read(regs->rip) && resume_is_endless((int)regs->rdi)) {
 		regs->rax += resume_fill((int)regs->rdi, regs->rsi + (uint64_t)result, regs->rdx - (uint64_t)result);
 		return 0;
 	}

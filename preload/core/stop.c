@@ -70,23 +70,30 @@ static int list_others(struct tasks **ret)
 	return tasks->count < 0 ? tasks->count : count;
 }
 
-struct range { uint64_t start, end; };
+/* The slots that larger ones have replaced: nobody stands there, and nobody is just leaving them. */
+static void drop_old_slots(void)
+{
+	struct core_state *s = core_here;
+
+	if (s->old_slots != 0)
+		SYS2(__NR_munmap, s->old_slots, s->old_count * MOSIX_SLOT_SIZE);
+	s->old_slots = 0;
+}
 
 /*
  * One slot for each further thread and some for those to come. A thread keeps its slot as long as it lives, for it may just be
- * leaving it after a homecoming; if the range is too small, a new one is made, and *old is to be given up when all stand there.
+ * leaving it after a homecoming; if the range is too small, a new one is made, and the old one goes when all stand there.
  */
-static int reserve_slots(uint32_t others, struct range *old)
+static int reserve_slots(uint32_t others)
 {
 	struct core_state *s = core_here;
-	uint32_t spare = others + 1 < SLOTS_SPARE_LEAST ? SLOTS_SPARE_LEAST : others + 1 > SLOTS_SPARE_MOST ? SLOTS_SPARE_MOST : others + 1;
-	uint32_t count = others + spare < MOSIX_THREADS_MAX ? others + spare : MOSIX_THREADS_MAX - 1;
+	uint32_t count = others + mosix_spare(others + 1) < MOSIX_THREADS_MAX ? others + mosix_spare(others + 1) : MOSIX_THREADS_MAX - 1;
 	uint64_t size = (count + 1) * MOSIX_SLOT_SIZE, start;
 	long at;
 
 	if (others >= MOSIX_THREADS_MAX)
 		return -E2BIG;
-	if (s->slot_count >= others + SLOTS_SPARE_LEAST)
+	if (s->slot_count >= others + MOSIX_SPARE_LEAST)
 		return 0;
 	at = core_syscall6(__NR_mmap, 0, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, (uint64_t)-1, 0);
 	if (at < 0 && at >= -4095)
@@ -95,7 +102,10 @@ static int reserve_slots(uint32_t others, struct range *old)
 	if (start > (uint64_t)at)
 		SYS2(__NR_munmap, at, start - (uint64_t)at);
 	SYS2(__NR_munmap, start + count * MOSIX_SLOT_SIZE, (uint64_t)at + size - start - count * MOSIX_SLOT_SIZE);
-	*old = (struct range){ s->slots, s->slots + s->slot_count * MOSIX_SLOT_SIZE };
+	if (s->slot_count > 0 && s->old_slots == 0) {	/* another one in vain keeps its addresses, which cost nothing */
+		s->old_slots = s->slots;
+		s->old_count = s->slot_count;
+	}
 	memset(s->slot_tid, 0, sizeof(s->slot_tid));
 	s->slots = start;
 	s->slot_count = count;
@@ -179,13 +189,12 @@ static uint32_t stop_others(void)
 {
 	struct core_state *s = core_here;
 	uint64_t until = core_clock(CORE_CLOCK_MONOTONIC) + PATIENCE_NS;
-	struct range old = { 0, 0 };
 	struct tasks *tasks;
 	int still = 0, count = list_others(&tasks), error;
 
 	if (count < 0)
 		return MOSIX_WHY_THREADS;
-	error = reserve_slots((uint32_t)count, &old);
+	error = reserve_slots((uint32_t)count);
 	if (error != 0)
 		return error == -E2BIG ? MOSIX_WHY_THREADS : MOSIX_WHY_NO_MEMORY;
 	core_set(&s->phase, STOP_STAND);
@@ -208,8 +217,7 @@ static uint32_t stop_others(void)
 		if (running > 0)
 			core_wait(&s->standing, standing, core_clock(CORE_CLOCK_MONOTONIC) + AGAIN_NS);
 	}
-	if (old.end > old.start)
-		SYS2(__NR_munmap, old.start, old.end - old.start);
+	drop_old_slots();
 	s->threads = 1 + (uint32_t)count;
 	for (uint32_t n = 1; n <= s->slot_count; n++)
 		if (s->slot_tid[n] != 0 && slot_thread(n)->reason != 0)
@@ -223,15 +231,13 @@ uint32_t stop_all(void)
 	uint32_t reason = 0;
 
 	s->threads = 1;
-	s->standing = s->detached = 0;
+	s->detached = 0;
 	if (capture_is_single()) {
 		if (!capture_is_unshared())
 			return MOSIX_WHY_SHARED_VM;
-		struct range none = { 0, 0 };
-
 		/* Without room for threads of its own while it is away, they begin at home. */
-		if (reserve_slots(0, &none) == 0 && none.end > none.start)
-			SYS2(__NR_munmap, none.start, none.end - none.start);
+		if (reserve_slots(0) == 0)
+			drop_old_slots();
 		memset(s->slot_tid, 0, sizeof(s->slot_tid));
 	} else {
 		reason = stop_others();

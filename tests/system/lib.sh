@@ -106,6 +106,24 @@ cluster_moves() {
 	timeout 10 mosctl --json status 2>/dev/null | sed -n 's/.*"moves": *\([0-9][0-9]*\).*/\1/p' | head -1
 }
 
+suite_process() { # PID: "start state ppid command" of a process that lives
+	local line
+	{ read -r line < "/proc/$1/stat"; } 2>/dev/null || return 0
+	set -- "$1" ${line##*) }
+	printf '%s %s %s %s\n' "${21}" "$2" "$3" "$(tr '\0' ' ' < "/proc/$1/cmdline" 2>/dev/null)"
+}
+
+suite_of_cluster() { # DIRECTORY: daemons, wardens and guests of the cluster there, one "pid start" a line
+	local process pid start
+	for process in /proc/[0-9]*; do
+		pid=${process#/proc/}
+		[ "$process/exe" -ef "$suite_build/homed/homed" ] || [ "$process/exe" -ef "$suite_build/remoted/remoted" ] ||
+			[ "$process/exe" -ef "$suite_build/guest/mosix-loader" ] || continue
+		start=$(suite_process "$pid")
+		tr '\0' '\n' < "$process/environ" 2>/dev/null | grep -qxF "MOSIX_RUNTIME_DIR=$1" && echo "$pid ${start%% *}"
+	done
+}
+
 # Stops the current cluster and succeeds if nothing of it is left: no process, no file.
 cluster_down() {
 	local directory=$MOSIX_RUNTIME_DIR daemon trees left=0
@@ -120,18 +138,15 @@ cluster_down() {
 		done <<< "$trees"
 		left=1
 	fi
-	local environ pid
-	for environ in /proc/[0-9]*/environ; do
-		pid=${environ#/proc/}
-		pid=${pid%/environ}
-		[ "/proc/$pid/exe" -ef "$suite_build/homed/homed" ] || [ "/proc/$pid/exe" -ef "$suite_build/remoted/remoted" ] ||
-			[ "/proc/$pid/exe" -ef "$suite_build/guest/mosix-loader" ] || continue
-		if tr '\0' '\n' < "$environ" 2>/dev/null | grep -qxF "MOSIX_RUNTIME_DIR=$directory"; then
-			echo "left over: $(ps -o pid=,args= -p "$pid")" >&2
-			kill -KILL "$pid" 2>/dev/null
-			left=1
-		fi
-	done
+	local pid start now
+	while read -r pid start; do
+		# Other tests run meanwhile, and pids are used again: what is said is of one process.
+		now=$(suite_process "$pid")
+		[ "${now%% *}" = "$start" ] || continue
+		echo "left over: $pid $now" >&2
+		kill -KILL "$pid" 2>/dev/null
+		left=1
+	done < <(suite_of_cluster "$directory")
 	local files
 	files=$(find "$directory" -mindepth 1 2>/dev/null)
 	[ -z "$files" ] || { echo "files are left over: $files" >&2; left=1; }

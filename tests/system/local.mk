@@ -378,6 +378,7 @@ EXTRA_DIST += \
 	tests/system/cases/py_test_threading.case \
 	tests/system/cases/py_test_zlib.case \
 	tests/system/cases/py_threads.case \
+	tests/system/cases/py_transfer.case \
 	tests/system/cases/raw.case \
 	tests/system/cases/recursion.case \
 	tests/system/cases/sed.case \
