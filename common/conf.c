@@ -295,7 +295,8 @@ static int read_all(struct conf *conf, const char *path, char *error)
 			r = read_file(conf, named, true, error);
 	}
 	if (r == 0 && churn && *churn && parse_milliseconds(churn, &conf->churn_ms) < 0) {
-		snprintf(error, CONF_ERROR, "MOSIX_CHURN_MS=%.64s: this is no number of milliseconds up to %u", churn, CONF_CHURN_MAX);
+		snprintf(error, CONF_ERROR, "MOSIX_CHURN_MS=%.64s: this is no number of milliseconds up to %u", churn,
+			 CONF_CHURN_MAX);
 		r = -EINVAL;
 	}
 	return r;

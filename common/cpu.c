@@ -37,15 +37,19 @@ static const struct { uint16_t word; uint8_t bit; char name[16]; } features[] = 
 	{ WORD(l7_edx),  8, "avx512_vp2int"   }, { WORD(l7_edx), 14, "serialize"       }, { WORD(l7_edx), 16, "tsxldtrk"        },
 	{ WORD(l7_edx), 22, "amx_bf16"        }, { WORD(l7_edx), 23, "avx512_fp16"     }, { WORD(l7_edx), 24, "amx_tile"        },
 	{ WORD(l7_edx), 25, "amx_int8"        },
-	{ WORD(l7_1_eax),  0, "sha512"          }, { WORD(l7_1_eax),  1, "sm3"             }, { WORD(l7_1_eax),  2, "sm4"             },
-	{ WORD(l7_1_eax),  3, "raoint"          }, { WORD(l7_1_eax),  4, "avx_vnni"        }, { WORD(l7_1_eax),  5, "avx512_bf16"     },
-	{ WORD(l7_1_eax),  7, "cmpccxadd"       }, { WORD(l7_1_eax), 10, "fzrm"            }, { WORD(l7_1_eax), 11, "fsrs"            },
-	{ WORD(l7_1_eax), 12, "fsrc"            }, { WORD(l7_1_eax), 21, "amx_fp16"        }, { WORD(l7_1_eax), 23, "avx_ifma"        },
+	{ WORD(l7_1_eax),  0, "sha512"          }, { WORD(l7_1_eax),  1, "sm3"             },
+	{ WORD(l7_1_eax),  2, "sm4"             }, { WORD(l7_1_eax),  3, "raoint"          },
+	{ WORD(l7_1_eax),  4, "avx_vnni"        }, { WORD(l7_1_eax),  5, "avx512_bf16"     },
+	{ WORD(l7_1_eax),  7, "cmpccxadd"       }, { WORD(l7_1_eax), 10, "fzrm"            },
+	{ WORD(l7_1_eax), 11, "fsrs"            }, { WORD(l7_1_eax), 12, "fsrc"            },
+	{ WORD(l7_1_eax), 21, "amx_fp16"        }, { WORD(l7_1_eax), 23, "avx_ifma"        },
 	{ WORD(l7_1_eax), 31, "movrs"           },
-	{ WORD(l7_1_edx),  4, "avx_vnni_int8"   }, { WORD(l7_1_edx),  5, "avx_ne_convert"  }, { WORD(l7_1_edx),  8, "amx_complex"     },
-	{ WORD(l7_1_edx), 10, "avx_vnni_int16"  }, { WORD(l7_1_edx), 14, "prefetchi"       }, { WORD(l7_1_edx), 19, "avx10"           },
+	{ WORD(l7_1_edx),  4, "avx_vnni_int8"   }, { WORD(l7_1_edx),  5, "avx_ne_convert"  },
+	{ WORD(l7_1_edx),  8, "amx_complex"     }, { WORD(l7_1_edx), 10, "avx_vnni_int16"  },
+	{ WORD(l7_1_edx), 14, "prefetchi"       }, { WORD(l7_1_edx), 19, "avx10"           },
 	{ WORD(l7_1_edx), 21, "apx_f"           },
-	{ WORD(ld_1_eax),  0, "xsaveopt"        }, { WORD(ld_1_eax),  1, "xsavec"          }, { WORD(ld_1_eax),  2, "xgetbv1"         },
+	{ WORD(ld_1_eax),  0, "xsaveopt"        }, { WORD(ld_1_eax),  1, "xsavec"          },
+	{ WORD(ld_1_eax),  2, "xgetbv1"         },
 	{ WORD(e1_ecx),  0, "lahf_lm"         }, { WORD(e1_ecx),  5, "abm"             }, { WORD(e1_ecx),  6, "sse4a"           },
 	{ WORD(e1_ecx),  7, "misalignsse"     }, { WORD(e1_ecx),  8, "3dnowprefetch"   }, { WORD(e1_ecx), 11, "xop"             },
 	{ WORD(e1_ecx), 15, "lwp"             }, { WORD(e1_ecx), 16, "fma4"            }, { WORD(e1_ecx), 21, "tbm"             },
@@ -56,8 +60,9 @@ static const struct { uint16_t word; uint8_t bit; char name[16]; } features[] = 
 
 /* User states of XCR0; supervisor states are not in it. */
 static const struct { uint8_t bit; char name[16]; } states[] = {
-	{  0, "x87 state"     }, {  1, "SSE state"     }, {  2, "AVX state"     }, {  5, "AVX-512 masks" }, {  6, "AVX-512 upper" },
-	{  7, "AVX-512 high"  }, {  9, "PKRU state"    }, { 17, "AMX config"    }, { 18, "AMX tiles"     }, { 19, "APX registers" },
+	{  0, "x87 state"     }, {  1, "SSE state"     }, {  2, "AVX state"     }, {  5, "AVX-512 masks" },
+	{  6, "AVX-512 upper" }, {  7, "AVX-512 high"  }, {  9, "PKRU state"    }, { 17, "AMX config"    },
+	{ 18, "AMX tiles"     }, { 19, "APX registers" },
 };
 
 static uint64_t read_xcr0(void)

@@ -162,8 +162,8 @@ static int read_key(int fd, const char *path, struct key *ret_key, char *why)
 	if (st.st_uid != geteuid())
 		return fail(-EPERM, why, "the key %s belongs to another user", path);
 	if (st.st_mode & 077)
-		return fail(-EPERM, why, "the key %s is open to other users (mode %04o): chmod 600 it, or make a new one if they may "
-			    "have read it", path, st.st_mode & 07777);
+		return fail(-EPERM, why, "the key %s is open to other users (mode %04o): chmod 600 it, or make a new one if they "
+			    "may have read it", path, st.st_mode & 07777);
 	ssize_t n = read(fd, text, sizeof text);
 
 	if (n < 0)

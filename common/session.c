@@ -28,7 +28,8 @@ enum state { CONNECTING, SHAKING, GREETING, UP, FAILED, CLOSED, STATES };
 
 struct session {
 	uv_poll_t poll;
-	uv_timer_t timer;		/* the deadline until UP; when something has failed, the way to call `down` from the loop */
+	uv_timer_t timer;		/* the deadline until UP; when something has failed, the way to call `down` from the
+					   loop */
 	unsigned handles;		/* not closed yet */
 	int fd;
 	enum state state;

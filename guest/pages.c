@@ -15,7 +15,8 @@ static void receive(const struct loader *l, void *dst, uint64_t size)
 	char *at = dst;
 
 	while (size > 0) {
-		long n = SYS(recvfrom, l->channel[MOSIX_CHANNEL_PAGE], at, size < PIECE_MOST ? size : PIECE_MOST, MSG_WAITALL, 0, 0);
+		uint64_t piece = size < PIECE_MOST ? size : PIECE_MOST;
+		long n = SYS(recvfrom, l->channel[MOSIX_CHANNEL_PAGE], at, piece, MSG_WAITALL, 0, 0);
 
 		if (n == -EINTR)
 			continue;

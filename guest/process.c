@@ -76,7 +76,8 @@ static void rebuild_areas(struct loader *l)
 	static struct mosix_xlayout local;
 	struct mosix_manifest *m = l->manifest;
 	uint64_t from = l->image_offset + sizeof(*m), place = (uint64_t)(m + 1);
-	const uint64_t mappings = (uint64_t)m->mappings * sizeof(struct mosix_mapping), end = (uint64_t)m + MOSIX_ARENA_MANIFEST_MAX;
+	const uint64_t mappings = (uint64_t)m->mappings * sizeof(struct mosix_mapping);
+	const uint64_t end = (uint64_t)m + MOSIX_ARENA_MANIFEST_MAX;
 	uint32_t size;
 
 	layout_here(m, &local);

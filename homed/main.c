@@ -46,8 +46,8 @@ static const struct argp_option option_list[] = {
 	{ "foreground", 'f',          NULL,   0, "Stay in the foreground and log to standard error instead of homed.log in the "
 						 "runtime directory", 0 },
 	{ "name",       'n',          "NAME", 0, "Name of this node (default: [node] name, or the name of the host)", 0 },
-	{ "ready-fd",   OPT_READY_FD, "N",    0, "Write \"ready\" and a newline to descriptor N when requests are taken, and close "
-						 "it", 0 },
+	{ "ready-fd",   OPT_READY_FD, "N",    0, "Write \"ready\" and a newline to descriptor N when requests are taken, and "
+						 "close it", 0 },
 	{ 0 },
 };
 

@@ -223,8 +223,8 @@ static void on_accept(struct move *m, const struct move_event_data *e)
 
 	(void)e;
 	enter(m, MOVE_LINKING);
-	r = channels_open(m->homed, (struct sockaddr *)&m->node->peer, m->process->pid, m->token, m->channel_count, channels_done, m,
-			  &m->channels);
+	r = channels_open(m->homed, (struct sockaddr *)&m->node->peer, m->process->pid, m->token, m->channel_count, channels_done,
+			  m, &m->channels);
 	if (r < 0)
 		fail(m, MOSIX_WHY_NO_CHANNEL, strerror(-r));
 }

@@ -101,7 +101,8 @@ static int send_packet(struct order_link *link, struct iovec *iov, unsigned iovs
 static int send_order(struct order_link *link, const struct mosix_order *order, const struct mosix_order_file *file,
 		      const int *fd, unsigned fds)
 {
-	struct iovec iov[2] = { { (void *)order, sizeof(*order) }, { (void *)file, (order->files + order->others) * sizeof(*file) } };
+	struct iovec iov[2] = { { (void *)order, sizeof(*order) },
+				{ (void *)file, (order->files + order->others) * sizeof(*file) } };
 	unsigned n = fds < MOSIX_ORDER_BATCH ? fds : MOSIX_ORDER_BATCH;
 	int r = send_packet(link, iov, file ? 2 : 1, fd, n);
 
@@ -206,7 +207,8 @@ static bool welcome(struct orders *o, int fd, pid_t *ret_pid)
 	struct order_link *link;
 	unsigned same = 0;
 
-	if (o->count >= LINKS_MAX || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &size) < 0 || cred.uid != getuid() || cred.pid <= 0)
+	if (o->count >= LINKS_MAX || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &size) < 0 || cred.uid != getuid() ||
+	    cred.pid <= 0)
 		return false;
 	LIST_FOREACH(link, &o->links, list)
 		if (link->pid == cred.pid && ++same == LINKS_PROCESS)

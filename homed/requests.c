@@ -438,7 +438,8 @@ static void guest_ended(struct node *node, const msgpack_object *map)
 	else if (WIFSIGNALED((int)status))
 		outcome_set(&out, MOSIX_WHY_CUT, 0, "its guest at %s was ended by signal %d", node->name, WTERMSIG((int)status));
 	else
-		outcome_set(&out, MOSIX_WHY_CUT, 0, "its guest at %s has ended with status %d", node->name, WEXITSTATUS((int)status));
+		outcome_set(&out, MOSIX_WHY_CUT, 0, "its guest at %s has ended with status %d", node->name,
+			    WEXITSTATUS((int)status));
 	log_debug("node %s: guest %u of epoch %u has ended: %s", node->name, pid, epoch, out.text);
 	p = process_find(node->homed, (pid_t)pid);
 	if (!p || p->epoch != epoch)

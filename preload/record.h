@@ -26,7 +26,7 @@ enum mosix_rest {
 	MOSIX_REST_TIMESPEC,	/* argument `place` points to this record's `left` as a struct timespec, relative */
 	MOSIX_REST_TIMEVAL,	/* the same as a struct timeval: select */
 	MOSIX_REST_ABSOLUTE,	/* absolute time: nothing to adjust */
-	MOSIX_REST_COUNT,	/* bytes: buffer in argument 1, count in argument 2 (write, send, recv MSG_WAITALL, read of those) */
+	MOSIX_REST_COUNT,	/* bytes: buffer in argument 1, count in 2 (write, send, recv MSG_WAITALL, read of those) */
 	MOSIX_REST_IOV,		/* bytes: argument 1 points to `iov` (a copy the core may advance), count in argument 2 */
 	MOSIX_REST_MSG,		/* bytes: argument 1 points to a copied msghdr whose msg_iov is a copy the core may advance */
 	MOSIX_REST_SPLICE,	/* bytes: count in argument 4 (copy_file_range), or argument 3 (sendfile: place says) */
@@ -43,7 +43,8 @@ struct mosix_record {
 	uint8_t  restart;		/* 1: an EINTR that no handler of the program caused may be undone */
 	uint8_t  zero;
 	uint64_t deadline_ns;		/* CLOCK_MONOTONIC when the time-out ends; UINT64_MAX: none */
-	uint64_t arg[6];		/* the arguments the kernel will see, for comparison (those that are not, 0 with arg_mask clear) */
+	uint64_t arg[6];		/* the arguments the kernel will see, for comparison (those that are not, 0 with arg_mask
+					   clear) */
 	uint32_t arg_mask;		/* bit n: arg[n] must be in its register for the record to count */
 	uint32_t zero2;
 	union { struct timespec ts; struct timeval tv; } left;

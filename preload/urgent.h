@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The program's own SIGURG. At home it is emulated: in the kernel SIGURG has the core's handler and is never blocked, and what
- * the program believes of it is in core_urgent() and, for each thread, in mosix_own. In a guest the gate keeps masks and actions, SIGURG's among them, so the real
- * calls are right there. A move translates one into the other. It may come between a look at core_is_guest() and the call that
- * relies on it, so everything here looks again afterwards and repairs: above all, home's kernel must not be left with SIGURG
- * blocked or without the core's handler, for then no order would ever arrive. (Two moves between two neighbouring instructions
- * are not thought of.) Only for wrappers, only when wrap_on.
+ * the program believes of it is in core_urgent() and, for each thread, in mosix_own. In a guest the gate keeps masks and
+ * actions, SIGURG's among them, so the real calls are right there. A move translates one into the other. It may come between a
+ * look at core_is_guest() and the call that relies on it, so everything here looks again afterwards and repairs: above all,
+ * home's kernel must not be left with SIGURG blocked or without the core's handler, for then no order would ever arrive. (Two
+ * moves between two neighbouring instructions are not thought of.) Only for wrappers, only when wrap_on.
  */
 #ifndef MOSIX_URGENT_H
 #define MOSIX_URGENT_H

@@ -11,8 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* No effect on anybody else: allowed by number alone. restart_syscall goes on with what was allowed to begin: the kernel makes it,
-   registers kept, when SIGSTOP has hit a futex wait. */
+/* No effect on anybody else: allowed by number alone. restart_syscall goes on with what was allowed to begin: the kernel makes
+   it, registers kept, when SIGSTOP has hit a futex wait. */
 static const int open_calls[] = {
 	SCMP_SYS(futex),		/* what threads do most; words of the guest's own memory */
 	SCMP_SYS(getpid), SCMP_SYS(gettid), SCMP_SYS(sched_yield), SCMP_SYS(restart_syscall),

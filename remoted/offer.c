@@ -139,11 +139,11 @@ static void refuse_channels(const struct node *node, const struct offer *o, stru
 
 	if (o->channels > MOSIX_CHANNELS_MAX) {
 		most = MOSIX_CHANNELS_MAX;
-		snprintf(ret->text, sizeof ret->text, "%s: it needs %u, guests have %u at most", reason_sentence(MOSIX_WHY_NO_CHANNEL),
-			 o->channels, (unsigned)MOSIX_CHANNELS_MAX);
+		snprintf(ret->text, sizeof ret->text, "%s: it needs %u, guests have %u at most",
+			 reason_sentence(MOSIX_WHY_NO_CHANNEL), o->channels, (unsigned)MOSIX_CHANNELS_MAX);
 	} else if (guest > most || taken + node_descriptors(node, o->channels) > most) {
-		snprintf(ret->text, sizeof ret->text, "%s: for its %u channels the node has too few descriptors (RLIMIT_NOFILE is %" PRIu64
-			 ")", reason_sentence(MOSIX_WHY_NO_CHANNEL), o->channels, most);
+		snprintf(ret->text, sizeof ret->text, "%s: for its %u channels the node has too few descriptors (RLIMIT_NOFILE "
+			 "is %" PRIu64 ")", reason_sentence(MOSIX_WHY_NO_CHANNEL), o->channels, most);
 	} else {
 		return;
 	}

@@ -17,8 +17,8 @@
 int cluster_up(unsigned nodes, uint32_t churn_ms, char ret_text[static CLUSTER_TEXT]);
 
 /*
- * Brings the processes that are away home, ends every daemon of the runtime directory (only processes that still are the ones that
- * wrote the pid files) and removes all their files. Nothing running is no failure. Returns 0, or -errno with a sentence in
+ * Brings the processes that are away home, ends every daemon of the runtime directory (only processes that still are the ones
+ * that wrote the pid files) and removes all their files. Nothing running is no failure. Returns 0, or -errno with a sentence in
  * ret_text; when only bringing home failed, it returns 0 and ret_text says so.
  */
 int cluster_down(char ret_text[static CLUSTER_TEXT]);

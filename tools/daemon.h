@@ -8,8 +8,8 @@
 #define DAEMON_TEXT 1024
 
 /*
- * Starts the program at argv[0] with these arguments and --foreground --ready-fd N behind them, and waits until it says that it is
- * ready, at most timeout_ms. It becomes nobody's child, in a session and a clean environment of its own (working directory /,
+ * Starts the program at argv[0] with these arguments and --foreground --ready-fd N behind them, and waits until it says that it
+ * is ready, at most timeout_ms. It becomes nobody's child, in a session and a clean environment of its own (working directory /,
  * default signals, no descriptor but the standard three and the ready one, libmosix not preloaded); its standard error goes to
  * log_path. Returns 0; -ETIMEDOUT; -ECHILD: it ended instead; or another -errno. On failure ret_text says why (the last line of
  * its log if there is one).

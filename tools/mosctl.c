@@ -152,7 +152,8 @@ static int run_status(const struct request *request)
 	printf("homed      pid %" PRIu64 ", version %s, running for %s\n", pid, version, show_time(uptime, text));
 	printf("processes  %" PRIu64 ", %" PRIu64 " of them away\n", processes, away);
 	printf("moves      %" PRIu64 " so far\n", moves);
-	printf("network    %s\n", trusted ? "trusted: channels go in the clear" : "not trusted: channels to other machines are encrypted");
+	printf("network    %s\n", trusted ? "trusted: channels go in the clear" :
+					    "not trusted: channels to other machines are encrypted");
 	return EXIT_DONE;
 }
 
@@ -375,9 +376,10 @@ static const struct argp argp = {
 	.parser = parse,
 	.args_doc = "migrate PID NODE|home|best\nstatus\nnodes\nwhy PID\nblock\nunblock\nstop\nup --local N\ndown",
 	.doc = "Tell and ask the homed of this user, start and end clusters on this machine.\v"
-	       "migrate moves a process that mosrun started and returns when it has moved. status, nodes and why show this home, the "
-	       "nodes it knows, and where a process is and why it cannot move or came home. After block this home carries out no orders "
-	       "to move until unblock. stop ends homed; processes at home run on. down brings everything home and ends the cluster.\n\n"
+	       "migrate moves a process that mosrun started and returns when it has moved. status, nodes and why show this home, "
+	       "the nodes it knows, and where a process is and why it cannot move or came home. After block this home carries "
+	       "out no orders to move until unblock. stop ends homed; processes at home run on. down brings everything home and "
+	       "ends the cluster.\n\n"
 	       "Exit status: 0 done; 1 it could not be done, one line on standard error says why; 2 wrong usage.",
 };
 

@@ -41,8 +41,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct argp argp = {
 	.options = options,
 	.parser = parse,
-	.doc = "Show the processes of this user that may migrate: pid at home, where they run, how often they have moved, CPU time and memory "
-	       "wherever used, and why they cannot move or why they came home last.\v"
+	.doc = "Show the processes of this user that may migrate: pid at home, where they run, how often they have moved, CPU "
+	       "time and memory wherever used, and why they cannot move or why they came home last.\v"
 	       "Exit status: 0 done; 1 it could not be done, one line on standard error says why; 2 wrong usage.",
 };
 

@@ -120,8 +120,8 @@ static const struct argp argp = {
 	.parser = parse,
 	.args_doc = "PROG [ARG...]",
 	.doc = "Run PROG so that it may migrate to other nodes of the cluster.\v"
-	       "homed is started if none runs. PROG runs in this very process: same pid, terminal, files and parent. A program that "
-	       "cannot be moved (static, setuid, 32-bit) runs at home like any other, unless -e is given.\n\n"
+	       "homed is started if none runs. PROG runs in this very process: same pid, terminal, files and parent. A program "
+	       "that cannot be moved (static, setuid, 32-bit) runs at home like any other, unless -e is given.\n\n"
 	       "Exit status: that of PROG; 125 if mosrun itself fails, 126 if PROG cannot be executed, 127 if it is not found.",
 };
 

@@ -103,7 +103,8 @@ struct mosix_manifest {
 
 	/* libmosix's core in this image */
 	uint64_t arena;			/* start of the arena, MOSIX_ARENA_SIZE long and aligned; not a mapping of the list */
-	uint64_t slots;			/* slot_count × MOSIX_SLOT_SIZE, aligned to that size; 0 if there are none. Likewise no mapping */
+	uint64_t slots;			/* slot_count × MOSIX_SLOT_SIZE, aligned to that size; 0 if there are none. Likewise no
+					   mapping */
 	uint32_t slot_count;
 	uint32_t threads;		/* 1 … MOSIX_THREADS_MAX */
 	uint64_t guest_entry;		/* void guest_entry(void): where the loader jumps, on guest_stack */

@@ -34,7 +34,7 @@ enum mosix_word_kind {
 	MOSIX_WORD_HERE = 1,	/* the signal arrived: what are my orders? */
 	MOSIX_WORD_REFUSED,	/* cannot do that: reason, detail; the process is where it was */
 	MOSIX_WORD_MOVED,	/* runs at the ordered node now (READY seen) */
-	MOSIX_WORD_HOME,	/* runs at home again: reason says why it came (0: as ordered; MOSIX_WHY_RETURN: call in detail) */
+	MOSIX_WORD_HOME,	/* runs at home again: reason says why (0: as ordered; MOSIX_WHY_RETURN: call in detail) */
 	MOSIX_WORD_LOST,	/* the guest is gone after commit; the process ends now */
 };
 
@@ -53,8 +53,8 @@ struct mosix_word {
 enum mosix_order_kind {
 	MOSIX_ORDER_NONE = 1,	/* nothing (any more): go on */
 	MOSIX_ORDER_LEAVE,	/* the channels' descriptors attached, in their order, files behind the struct. Of more than
-				   MOSIX_ORDER_BATCH channels the rest follows at once in further packets of one zero byte and as many
-				   descriptors at most */
+				   MOSIX_ORDER_BATCH channels the rest follows at once in further packets of one zero byte and as
+				   many descriptors at most */
 	MOSIX_ORDER_HOME,	/* come home */
 };
 
@@ -71,7 +71,8 @@ struct mosix_order {
 	uint64_t deadline_ns;		/* from receipt: READY must have come by then, else the move is revoked */
 	char     node[64];		/* for messages */
 	uint32_t files;			/* ≤ MOSIX_ORDER_FILES; struct mosix_order_file each, right behind this struct */
-	uint32_t others;		/* ≤ MOSIX_ORDER_OTHERS; behind those: files that homed saw, whose mappings travel as pages */
+	uint32_t others;		/* ≤ MOSIX_ORDER_OTHERS; behind those: files that homed saw, whose mappings travel as
+					   pages */
 	uint32_t channels;		/* LEAVE: MOSIX_CHANNELS … MOSIX_CHANNELS_MAX (wire.h) */
 	uint32_t zero;
 };

@@ -55,7 +55,8 @@ enum mosix_frame_type {
 	MOSIX_POLL,		/* no call: set the mask, is there a signal or an order? */
 	MOSIX_COMING,		/* the guest is frozen and sends its image on the page channel: arg[0] reason, arg[1] call */
 	MOSIX_THREAD = 9,	/* make a thread: arg[0] its slot, on whose channel it will be heard; answered with its number */
-	MOSIX_WISH,		/* another thread than the first: the process must come home, arg[0] reason, arg[1] call or signal */
+	MOSIX_WISH,		/* another thread than the first: the process must come home, arg[0] reason, arg[1] call or
+				   signal */
 	MOSIX_STAYING,		/* the first thread: not all others could be brought to stand, so they go on */
 	/* home to guest */
 	MOSIX_REPLY = 5,	/* answer to CALL and POLL: arg[0] result */
@@ -66,18 +67,22 @@ enum mosix_frame_type {
 
 enum mosix_frame_flag {
 	MOSIX_F_SIGNAL   = 1 << 0,	/* REPLY: payload begins with a siginfo (128 bytes) for signo; take it after the result */
-	MOSIX_F_RESTART  = 1 << 1,	/* REPLY: the call did not run (or the kernel wants it restarted); begin it again afterwards */
+	MOSIX_F_RESTART  = 1 << 1,	/* REPLY: the call did not run (or the kernel wants it restarted); begin it again
+					   afterwards */
 	MOSIX_F_COMEHOME = 1 << 2,	/* REPLY: freeze and come home, in the state this reply leaves you in */
 	MOSIX_F_LEFT     = 1 << 3,	/* REPLY with RESTART: arg[1] nanoseconds of the call's time-out are left */
 	MOSIX_F_PARTIAL  = 1 << 4,	/* REPLY with RESTART: arg[1] bytes of the call are already done */
 	MOSIX_F_RESET    = 1 << 5,	/* POLL: signo had SA_RESETHAND and was delivered: its disposition is SIG_DFL now */
-	MOSIX_F_TEMPMASK = 1 << 6,	/* REPLY with SIGNAL: arg[2] is the mask in force (sigsuspend, ppoll…); the frame saves the old one */
+	MOSIX_F_TEMPMASK = 1 << 6,	/* REPLY with SIGNAL: arg[2] is the mask in force (sigsuspend, ppoll…); the frame saves
+					   the old one */
 	MOSIX_F_INSIDE   = 1 << 7,	/* CALL: the program was moved while inside this call; a pending signal interrupts it */
 	MOSIX_F_RECORD   = 1 << 8,	/* CALL: a wrapper's record is live, so a rest (time, count) can be carried over */
 	MOSIX_F_PLAIN    = 1 << 9,	/* CALL: answer with the result only; signals and orders wait for the next request */
 	MOSIX_F_STARTED  = 1 << 10,	/* CALL: bytes of it are done already, so any handled signal ends it */
-	MOSIX_F_BLOCK    = 1 << 11,	/* POLL: mask shall hold from now on, unless a signal comes with the reply: that came before */
-	MOSIX_F_BACK     = 1 << 12,	/* POLL: signo, its siginfo in the payload, found no handler any more: home's kernel has it back */
+	MOSIX_F_BLOCK    = 1 << 11,	/* POLL: mask shall hold from now on, unless a signal comes with the reply: that came
+					   before */
+	MOSIX_F_BACK     = 1 << 12,	/* POLL: signo, its siginfo in the payload, found no handler any more: home's kernel has
+					   it back */
 };
 
 struct mosix_frame {

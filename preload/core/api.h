@@ -15,7 +15,7 @@ struct core_config {
 	uint64_t library_start, library_end;	/* where libmosix.so itself is mapped */
 	uint64_t vdso_start, vdso_end;	/* 0 if the process has none */
 	uint64_t vdso[MOSIX_VDSO_KINDS];	/* entry points, 0 where missing */
-	int64_t  records_offset;	/* &mosix_records relative to the FS base, bytes (initial-exec: the same in each thread) */
+	int64_t  records_offset;	/* &mosix_records less the FS base, bytes (initial-exec: the same in each thread) */
 	int64_t  own_offset;	/* struct core_own, the same way */
 	int64_t  rseq_offset;		/* rseq area relative to the FS base (__rseq_offset) */
 	uint32_t rseq_size;		/* __rseq_size, 0: not registered by glibc */

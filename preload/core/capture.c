@@ -164,7 +164,8 @@ void capture_times(struct mosix_manifest *m)
 	m->cpu_system_ns = (uint64_t)usage.system[0] * 1000000000ull + (uint64_t)usage.system[1] * 1000;
 }
 
-int capture_mapping(struct capture *c, uint64_t start, uint64_t end, uint64_t offset, uint32_t prot, uint32_t flags, uint32_t file)
+int capture_mapping(struct capture *c, uint64_t start, uint64_t end, uint64_t offset, uint32_t prot, uint32_t flags,
+		    uint32_t file)
 {
 	struct mosix_manifest *m = c->manifest;
 	struct mosix_mapping *at = (struct mosix_mapping *)manifest_mappings(m) + m->mappings;

@@ -43,7 +43,10 @@ int capture_send(int fd, const struct capture *capture);
 int capture_is_single(void);
 int capture_is_unshared(void);
 
-/* The program's state of the calling thread, interrupted as uc says, but for the call it is inside. 0, or why it cannot leave. At home. */
+/*
+ * The program's state of the calling thread, interrupted as uc says, but for the call it is inside. 0, or why it cannot leave.
+ * At home.
+ */
 uint32_t capture_take_thread(struct core_thread *t, const struct kernel_ucontext *uc);
 
 /* What wrappers and core share in the thread with this FS base; NULL if it has none. At home, with its memory in place. */

@@ -202,8 +202,8 @@ static void take_process(struct mosix_manifest *m, const uint64_t field[52])
 }
 
 /*
- * The offered file that e maps. MOSIX_NO_FILE: it could not be offered. -ESTALE: homed has not seen it, so it was mapped since; as
- * pages alone it would not be the file again after MADV_DONTNEED.
+ * The offered file that e maps. MOSIX_NO_FILE: it could not be offered. -ESTALE: homed has not seen it, so it was mapped since;
+ * as pages alone it would not be the file again after MADV_DONTNEED.
  */
 static int find_file(const struct mosix_order *order, const struct maps_entry *e, uint32_t *ret_file)
 {

@@ -24,6 +24,7 @@ int capture_begin_image(struct capture *c);
 void capture_times(struct mosix_manifest *m);
 
 /* Appends a mapping and begins its runs. 0 or -E2BIG. */
-int capture_mapping(struct capture *c, uint64_t start, uint64_t end, uint64_t offset, uint32_t prot, uint32_t flags, uint32_t file);
+int capture_mapping(struct capture *c, uint64_t start, uint64_t end, uint64_t offset, uint32_t prot, uint32_t flags,
+		    uint32_t file);
 
 #endif

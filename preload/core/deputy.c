@@ -133,7 +133,8 @@ static int ask(struct mosix_order *order, int *fds)
 			s->orders_fd = orders_hide(fd);
 			orders_guard(s->orders_fd);
 		}
-		if (orders_say(s->orders_fd, &word) == 0 && orders_hear(s->orders_fd, order, ARENA_MANIFEST - ARENA_ORDER, fds) == 0)
+		if (orders_say(s->orders_fd, &word) == 0 &&
+		    orders_hear(s->orders_fd, order, ARENA_MANIFEST - ARENA_ORDER, fds) == 0)
 			return 0;
 		SYS1(__NR_close, s->orders_fd);
 		s->orders_fd = 0;

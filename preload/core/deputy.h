@@ -19,7 +19,10 @@ uint32_t deputy_put_signal(struct mosix_frame *reply, uint8_t *payload);
 /* The migration signal arrived while away: asks homed what for. Returns 1 if the guest is to come home. */
 int deputy_ask_orders(void);
 
-/* The process must come home, for this reason. The first deputy decides when: it lets every thread know, if it can be reached itself. */
+/*
+ * The process must come home, for this reason. The first deputy decides when: it lets every thread know, if it can be reached
+ * itself.
+ */
 void deputy_want_home(uint32_t reason, int64_t detail);
 /* First deputy: does so if there is such a wish. */
 void deputy_consent(void);

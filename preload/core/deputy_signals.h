@@ -24,7 +24,10 @@ void signals_catch(int signo, const struct kernel_siginfo *info, struct kernel_u
 /* Opens the mask so that a pending signal is caught; then closes it again. At most one is caught (core_thread()->held). */
 void signals_poll(uint64_t mask);
 
-/* Gives the held signal back to the kernel, before any of the same number that came later. blocked: the program does, in this thread. */
+/*
+ * Gives the held signal back to the kernel, before any of the same number that came later. blocked: the program does, in this
+ * thread.
+ */
 void signals_requeue(int blocked);
 
 /* A signal whose frame the guest could not build goes to this thread's kernel queue. */

@@ -77,7 +77,8 @@ int deputy_thread_end(const struct mosix_frame *request)
 	core_lock(&s->lock);
 	s->threads--;
 	core_unlock(&s->lock);
-	while (__atomic_load_n(&t->returned.signo, __ATOMIC_SEQ_CST) != 0) {	/* the first thread takes it, and then this slot may go */
+	/* The first thread takes it, and then this slot may go. */
+	while (__atomic_load_n(&t->returned.signo, __ATOMIC_SEQ_CST) != 0) {
 		stop_nudge(s->pid);
 		SYS0(__NR_sched_yield);
 	}

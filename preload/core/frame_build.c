@@ -32,8 +32,8 @@ int frame_build(const struct mosix_manifest *m, uint32_t thread, const struct mo
 	frame->uc.mc.ss = KUSER_DS;
 	frame->uc.sigmask = mask;
 	frame->uc.mc.fpstate = (uint64_t)fpstate;
-	return xstate_rebuild(fpstate, ARENA_FRAME_SIZE - FPSTATE_PLACE, &core_here->xlayout, manifest_xsave(m, thread), m->xsave_size,
-			      &m->xlayout, &size);
+	return xstate_rebuild(fpstate, ARENA_FRAME_SIZE - FPSTATE_PLACE, &core_here->xlayout, manifest_xsave(m, thread),
+			      m->xsave_size, &m->xlayout, &size);
 }
 
 struct kernel_rt_sigframe *frame_copy(uint32_t n, const struct kernel_ucontext *uc)

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Signal frames that the core makes itself: each slot has room for one, at ARENA_FRAME. rt_sigreturn with %rsp at &frame->uc leaves by it. */
+/*
+ * Signal frames that the core makes itself: each slot has room for one, at ARENA_FRAME. rt_sigreturn with %rsp at &frame->uc
+ * leaves by it.
+ */
 #ifndef MOSIX_CORE_FRAME_BUILD_H
 #define MOSIX_CORE_FRAME_BUILD_H
 

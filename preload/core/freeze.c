@@ -23,7 +23,8 @@ static void reap(void)
 	struct core_state *s = core_here;
 
 	for (uint32_t n = 1; n <= s->slot_count; n++)
-		if (slot_is_used(n) && core_get(&slot_thread(n)->ends) && SYS3(__NR_tgkill, s->pid, s->slot_tid[n], 0) == -ESRCH) {
+		if (slot_is_used(n) && core_get(&slot_thread(n)->ends) &&
+		    SYS3(__NR_tgkill, s->pid, s->slot_tid[n], 0) == -ESRCH) {
 			core_set(&s->slot_tid[n], 0);
 			s->threads--;
 		}

@@ -109,8 +109,8 @@ static void rang_for(uint32_t tid)
 }
 
 /*
- * Empties the control channel: numbers of threads that shall ask, four bytes each. The kernel tells any thread of them. Its end is
- * the guest's.
+ * Empties the control channel: numbers of threads that shall ask, four bytes each. The kernel tells any thread of them. Its end
+ * is the guest's.
  */
 static void hear_bells(void)
 {

@@ -18,7 +18,9 @@ static int is_protected(uint64_t start, uint64_t length)
 
 	if (end < start)
 		return 1;
-	if ((start < s->base + MOSIX_ARENA_SIZE && end > s->base) || (start < s->slots + s->slot_count * MOSIX_SLOT_SIZE && end > s->slots))
+	if (start < s->base + MOSIX_ARENA_SIZE && end > s->base)
+		return 1;
+	if (start < s->slots + s->slot_count * MOSIX_SLOT_SIZE && end > s->slots)
 		return 1;
 	if (start < s->config.library_end && end > s->config.library_start)
 		return 1;
@@ -130,7 +132,10 @@ static int64_t do_robust(uint64_t nr, const uint64_t arg[6])
 	return 0;
 }
 
-/* Dynamic clocks (linux/posix-timers.h): ~pid or ~tid above bit 2, 0 for oneself; bit 2 for threads; 3 in the lowest: a descriptor's. */
+/*
+ * Dynamic clocks (linux/posix-timers.h): ~pid or ~tid above bit 2, 0 for oneself; bit 2 for threads; 3 in the lowest: a
+ * descriptor's.
+ */
 static uint32_t slot_of_clock(int32_t clock)
 {
 	uint32_t id = (uint32_t)~(clock >> 3), n = 0;

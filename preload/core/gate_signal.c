@@ -37,14 +37,15 @@ static struct mosix_sigaction action_of(int signo)
  * Pushes the frame and applies what the disposition says about masks and itself. Returns the flags for the next POLL; with RESET
  * the caller holds action_lock until home has heard.
  */
-static int start_handler(struct kernel_ucontext *uc, const struct mosix_sigaction *action, int signo, const void *info, uint64_t mask,
-			 uint16_t *ret_flags)
+static int start_handler(struct kernel_ucontext *uc, const struct mosix_sigaction *action, int signo, const void *info,
+			 uint64_t mask, uint16_t *ret_flags)
 {
 	struct core_state *s = core_here;
 	struct core_thread *t = core_thread();
 	struct sigframe_layouts both;
 	/* The frame may be left at home, whose kernel must never block the migration signal. */
-	int error = sigframe_push(uc, action, signo, info, t->own.mask & ~ksigset_bit(KSIG_URG), &t->own.altstack, layouts(&both));
+	int error = sigframe_push(uc, action, signo, info, t->own.mask & ~ksigset_bit(KSIG_URG), &t->own.altstack,
+				  layouts(&both));
 
 	if (error != 0)
 		return error;
@@ -96,7 +97,8 @@ void gate_fault(struct kernel_ucontext *uc, int signo, const struct kernel_sigin
 	uint16_t flags;
 
 	if (!has_handler(&action) || ksigset_has(mask, signo) || start_handler(uc, &action, signo, info, mask, &flags) != 0) {
-		must_go_home(uc, signo, signo == KSIG_TRAP ? info : NULL);	/* a breakpoint's PC is behind it: cannot be repeated */
+		/* A breakpoint's PC is behind it: cannot be repeated. */
+		must_go_home(uc, signo, signo == KSIG_TRAP ? info : NULL);
 		return;
 	}
 	if (flags)

@@ -14,7 +14,8 @@
 /* What every thread has in common with the others; a clone(2) with less makes something else than a thread. */
 #define CLONE_OF_THREADS (CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM)
 /* What it may ask for besides. CLONE_DETACHED and CLONE_UNTRACED mean nothing here. */
-#define CLONE_EXTRAS (CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | CLONE_DETACHED | CLONE_UNTRACED)
+#define CLONE_EXTRAS                                                                                                             \
+	(CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | CLONE_DETACHED | CLONE_UNTRACED)
 
 /* Up to and with the fields of the first version, clone(2). */
 struct wish { uint64_t flags, stack, tls, parent_tid, child_tid; };
@@ -30,7 +31,8 @@ static int64_t read_wish(uint64_t nr, const uint64_t arg[6], struct wish *ret)
 	struct clone_args args = { 0 };
 
 	if (nr == __NR_clone) {
-		*ret = (struct wish){ .flags = arg[0], .stack = arg[1], .parent_tid = arg[2], .child_tid = arg[3], .tls = arg[4] };
+		*ret = (struct wish){ .flags = arg[0], .stack = arg[1], .parent_tid = arg[2], .child_tid = arg[3],
+				      .tls = arg[4] };
 		return is_thread(ret->flags) ? 0 : GATE_RETURN;
 	}
 	if (arg[1] < CLONE_ARGS_SIZE_VER0 || arg[1] > sizeof(args))

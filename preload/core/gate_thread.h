@@ -11,7 +11,10 @@
 int64_t gate_clone(struct kernel_ucontext *uc, uint64_t nr, const uint64_t arg[6]);
 int64_t gate_exit(struct kernel_ucontext *uc, const uint64_t arg[6]);
 
-/* Starts a thread of the image, whose frame stands: it waits for core_here->go, asks its deputy and leaves for the program. 0 or -errno. */
+/*
+ * Starts a thread of the image, whose frame stands: it waits for core_here->go, asks its deputy and leaves for the program.
+ * 0 or -errno.
+ */
 int gate_thread_start(const struct mosix_thread *own);
 
 #endif

@@ -120,8 +120,8 @@ static void stay(void)
 /* Tells home that the process must come there; home then brings back the threads that wait for its answers. */
 static void wish(uint32_t reason, uint64_t detail, int signo, const void *info)
 {
-	struct mosix_frame want = { .type = MOSIX_WISH, .arg = { reason, detail }, .signo = signo, .mask = core_thread()->own.mask,
-				    .length = signo ? 128 : 0 }, answer;
+	struct mosix_frame want = { .type = MOSIX_WISH, .arg = { reason, detail }, .signo = signo,
+				    .mask = core_thread()->own.mask, .length = signo ? 128 : 0 }, answer;
 
 	if (gate_exchange(&want, info, &answer) != 0 || answer.type != MOSIX_REPLY)
 		guest_end();

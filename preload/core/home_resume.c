@@ -121,7 +121,8 @@ static void make_ready(void)
 	t->stands = 0;
 	signals_refused();
 	restore_kernel_state(&t->own);
-	frame_build(m, i, &t->own.altstack, t->own.mask & ~ksigset_bit(KSIG_URG));	/* cannot fail: home_take() has tried it */
+	/* Cannot fail: home_take() has tried it. */
+	frame_build(m, i, &t->own.altstack, t->own.mask & ~ksigset_bit(KSIG_URG));
 	if (capture_own(t->own.fs_base))
 		capture_own(t->own.fs_base)->blocked = (uint32_t)ksigset_has(t->own.mask, KSIG_URG);
 	if (t->urgent_pending)
@@ -134,7 +135,8 @@ static void make_ready(void)
 static __attribute__((noreturn)) void leave(void)
 {
 	struct core_thread *t = core_thread();
-	struct kernel_ucontext *uc = &((struct kernel_rt_sigframe *)slot_at(ARENA_FRAME + 8))->uc;	/* wherever new slots may lie by now */
+	/* Wherever new slots may lie by now. */
+	struct kernel_ucontext *uc = &((struct kernel_rt_sigframe *)slot_at(ARENA_FRAME + 8))->uc;
 
 	SYS3(__NR_madvise, slot_here() + ARENA_REPLY, MOSIX_SLOT_SIZE - ARENA_REPLY - MOSIX_PAGE, MADV_DONTNEED);
 	resume_pending(&uc->mc.regs, t->own.inside, t->own.mask);

@@ -250,7 +250,8 @@ static int receive_pages(const struct maps_entry *map, int count, const struct m
 		if (!*failed && !useless && !(guest->flags & MOSIX_MAP_STACK) && !is_library(guest->start, guest->end) &&
 		    SYS3(__NR_mprotect, at, piece, PROT_READ | PROT_WRITE) != 0)
 			*failed = -ENOMEM;
-		error = *failed || useless ? skip(piece) : core_read_all(core_here->channel_fd[MOSIX_CHANNEL_PAGE], (void *)at, piece);
+		error = *failed || useless ? skip(piece) :
+					     core_read_all(core_here->channel_fd[MOSIX_CHANNEL_PAGE], (void *)at, piece);
 		if (error != 0)
 			return error;
 		at += piece;

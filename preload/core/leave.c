@@ -90,7 +90,8 @@ static uint32_t await_ready(uint64_t deadline_ns)
 		left.sec = (int64_t)((deadline_ns - now) / 1000000000), left.nsec = (int64_t)((deadline_ns - now) % 1000000000);
 	if (SYS5(__NR_ppoll, &poll, 1, &left, NULL, 0) != 1)
 		return MOSIX_WHY_TIMED_OUT;
-	if (core_read_all(s->channel_fd[MOSIX_CHANNEL_CALL], &frame, sizeof(frame)) != 0)	/* exactly: a POLL may be right behind it */
+	/* Exactly so much: a POLL may be right behind it. */
+	if (core_read_all(s->channel_fd[MOSIX_CHANNEL_CALL], &frame, sizeof(frame)) != 0)
 		return MOSIX_WHY_CUT;
 	return frame.type == MOSIX_READY && frame.epoch == s->epoch && frame.length == 0 ? 0 : MOSIX_WHY_BAD_IMAGE;
 }

@@ -55,8 +55,9 @@ static const char *check_arena(const struct mosix_manifest *m)
 {
 	if (m->arena % MOSIX_ARENA_SIZE != 0 || m->arena < MOSIX_LOADER_END || !is_user(m->arena, MOSIX_ARENA_SIZE))
 		return "the arena is at an impossible place";
-	if (m->slot_count > MOSIX_THREADS_MAX || m->slots % MOSIX_SLOT_SIZE != 0 || (m->slot_count > 0 && m->slots < MOSIX_LOADER_END) ||
-	    !is_user(m->slots, slots_size(m)) || overlap(m->slots, slots_size(m), m->arena, MOSIX_ARENA_SIZE))
+	if (m->slot_count > MOSIX_THREADS_MAX || m->slots % MOSIX_SLOT_SIZE != 0 ||
+	    (m->slot_count > 0 && m->slots < MOSIX_LOADER_END) || !is_user(m->slots, slots_size(m)) ||
+	    overlap(m->slots, slots_size(m), m->arena, MOSIX_ARENA_SIZE))
 		return "the slots are at an impossible place";
 	if (!is_in_arena(m, m->guest_stack, 0) || m->guest_stack == m->arena || m->guest_stack % STACK_ALIGNMENT != 0)
 		return "the guest's first stack is outside the arena";

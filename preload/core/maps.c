@@ -88,7 +88,8 @@ int maps_read(int fd, char *text, uint64_t capacity, struct maps_entry *entries,
 		at++;
 		e.end = hex(&at);
 		at++;
-		e.prot = (uint8_t)((at[0] == 'r' ? PROT_READ : 0) | (at[1] == 'w' ? PROT_WRITE : 0) | (at[2] == 'x' ? PROT_EXEC : 0));
+		e.prot = (uint8_t)((at[0] == 'r' ? PROT_READ : 0) | (at[1] == 'w' ? PROT_WRITE : 0) |
+				   (at[2] == 'x' ? PROT_EXEC : 0));
 		e.shared = at[3] == 's';
 		at += 5;
 		e.offset = hex(&at);

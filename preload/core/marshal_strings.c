@@ -90,8 +90,9 @@ int unpacking_strings(const struct unpacking *u, unsigned n)
 			return -EBADMSG;
 		if (entry != REFERENCE_NULL) {
 			error = unpacking_in(u, entry, reference_length(entry), &address);
-			if (error != 0 || ((entry & REFERENCE_KIND) == REFERENCE_DATA &&
-					   (reference_length(entry) == 0 || ((const char *)address)[reference_length(entry) - 1] != '\0')))
+			if (error != 0 ||
+			    ((entry & REFERENCE_KIND) == REFERENCE_DATA &&
+			     (reference_length(entry) == 0 || ((const char *)address)[reference_length(entry) - 1] != '\0')))
 				return -EBADMSG;
 		}
 		memcpy(copy + i * 8, &address, 8);

@@ -66,7 +66,8 @@ static long receive(int fd, void *packet, uint64_t capacity, int *fds, unsigned 
 	union { uint64_t align; uint8_t bytes[16 + MOSIX_ORDER_BATCH * sizeof(int)]; } control;
 	struct { uint64_t length; int32_t level, type; } *head = (void *)control.bytes;
 	struct { void *base; uint64_t length; } iov = { packet, capacity };
-	struct core_msghdr message = { .iov = (void *)&iov, .iovlen = 1, .control = control.bytes, .controllen = sizeof(control) };
+	struct core_msghdr message = { .iov = (void *)&iov, .iovlen = 1, .control = control.bytes,
+				       .controllen = sizeof(control) };
 	const int *came = (const int *)(control.bytes + 16);
 	long n = SYS3(__NR_recvmsg, fd, &message, CORE_MSG_CMSG_CLOEXEC);
 	unsigned count = 0;
@@ -90,7 +91,8 @@ static int is_sound(const struct mosix_order *order, uint64_t size)
 		return 0;
 	if (order->files > MOSIX_ORDER_FILES || order->others > MOSIX_ORDER_OTHERS)
 		return 0;
-	if (order->kind == MOSIX_ORDER_LEAVE ? order->channels < MOSIX_CHANNELS || order->channels > MOSIX_CHANNELS_MAX : order->channels)
+	if (order->kind == MOSIX_ORDER_LEAVE ? order->channels < MOSIX_CHANNELS || order->channels > MOSIX_CHANNELS_MAX :
+					       order->channels)
 		return 0;
 	return size == sizeof(*order) + ((uint64_t)order->files + order->others) * sizeof(struct mosix_order_file);
 }

@@ -13,8 +13,8 @@ int orders_connect(void);
 int orders_say(int fd, struct mosix_word *word);
 
 /*
- * Receives an order and its files into order (capacity bytes) and, for LEAVE, the channels (ret_fds[MOSIX_CHANNELS_MAX], CLOEXEC, owned
- * by the caller). Returns 0, -EBADMSG for anything malformed, or -errno.
+ * Receives an order and its files into order (capacity bytes) and, for LEAVE, the channels (ret_fds[MOSIX_CHANNELS_MAX], CLOEXEC,
+ * owned by the caller). Returns 0, -EBADMSG for anything malformed, or -errno.
  */
 int orders_hear(int fd, struct mosix_order *order, uint64_t capacity, int *ret_fds);
 
@@ -23,7 +23,10 @@ int orders_hear(int fd, struct mosix_order *order, uint64_t capacity, int *ret_f
  */
 int orders_hide(int fd);
 
-/* The guest's calls must not touch this hidden descriptor, if there is one (0, -errno: none): widens core_here->fd_low … fd_high. */
+/*
+ * The guest's calls must not touch this hidden descriptor, if there is one (0, -errno: none): widens core_here->fd_low …
+ * fd_high.
+ */
 void orders_guard(int fd);
 
 /*

@@ -337,7 +337,8 @@ void resume_pending(struct mosix_registers *regs, uint32_t inside, uint64_t mask
 
 	if (inside == 0 || SYS2(__NR_rt_sigpending, &pending, 8) != 0)
 		return;
-	pending &= ~(mask | KSIGSET_UNBLOCKABLE | ksigset_bit(KSIG_URG));	/* that one is never the kernel's to give the program */
+	/* SIGURG is never the kernel's to give the program. */
+	pending &= ~(mask | KSIGSET_UNBLOCKABLE | ksigset_bit(KSIG_URG));
 	for (uint64_t left = pending; left != 0; left &= left - 1) {
 		int n = ksigset_first(left);
 

@@ -37,8 +37,8 @@ uint16_t resume_recorded(const struct mosix_registers *regs, uint64_t nr);
 void resume_interrupt(struct mosix_registers *regs, uint32_t inside, uint64_t pending);
 
 /*
- * The same for whatever is pending now and not blocked by mask, at home, where the kernel has the program's dispositions. What was
- * sent to the process interrupts one thread only: the one that takes it.
+ * The same for whatever is pending now and not blocked by mask, at home, where the kernel has the program's dispositions. What
+ * was sent to the process interrupts one thread only: the one that takes it.
  */
 void resume_pending(struct mosix_registers *regs, uint32_t inside, uint64_t mask);
 

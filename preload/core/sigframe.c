@@ -233,7 +233,8 @@ static int area_look(struct frame_area *ret, uint64_t at, const struct kernel_uc
 		ret->home = NULL;
 		return 0;
 	}
-	if (core_copy_in(ret->head + FPSTATE_LEGACY_SIZE, at + FPSTATE_LEGACY_SIZE, FPSTATE_HEADER_END - FPSTATE_LEGACY_SIZE) != 0)
+	if (core_copy_in(ret->head + FPSTATE_LEGACY_SIZE, at + FPSTATE_LEGACY_SIZE,
+			 FPSTATE_HEADER_END - FPSTATE_LEGACY_SIZE) != 0)
 		return -EFAULT;
 	ret->size = sw.xstate_size;
 	ret->xfeatures = sw.xfeatures;

@@ -87,7 +87,7 @@ static void drop_old_slots(void)
 static int reserve_slots(uint32_t others)
 {
 	struct core_state *s = core_here;
-	uint32_t count = others + mosix_spare(others + 1) < MOSIX_THREADS_MAX ? others + mosix_spare(others + 1) : MOSIX_THREADS_MAX - 1;
+	uint32_t wanted = others + mosix_spare(others + 1), count = wanted < MOSIX_THREADS_MAX ? wanted : MOSIX_THREADS_MAX - 1;
 	uint64_t size = (count + 1) * MOSIX_SLOT_SIZE, start;
 	long at;
 
@@ -313,7 +313,8 @@ int stop_is_first(void)
 
 static void tell(uint32_t tid, uint64_t value)
 {
-	struct kernel_siginfo info = { .signo = KSIG_URG, .code = KSI_QUEUE, .rt = { .pid = (int32_t)core_here->pid, .value = value } };
+	struct kernel_siginfo info = { .signo = KSIG_URG, .code = KSI_QUEUE,
+				       .rt = { .pid = (int32_t)core_here->pid, .value = value } };
 
 	SYS4(__NR_rt_tgsigqueueinfo, core_here->pid, tid, KSIG_URG, &info);
 }
