@@ -57,29 +57,39 @@ void node_stop(struct node *node)
 	node->cache = NULL;
 }
 
-uint32_t node_guests(const struct node *node)
+/* Over all guests, whatever home they are of. */
+static uint64_t sum(const struct node *node, uint64_t (*part)(const struct node *node, const struct guest *guest))
 {
 	const struct home *home;
 	const struct guest *guest;
-	uint32_t count = 0;
+	uint64_t total = 0;
 
 	LIST_FOREACH(home, &node->homes, link)
 		LIST_FOREACH(guest, &home->guests, link)
-			count += guest->state != GUEST_DYING;
-	return count;
+			total += part(node, guest);
+	return total;
+}
+
+static uint64_t part_alive(const struct node *node, const struct guest *guest)
+{
+	(void)node;
+	return guest->state != GUEST_DYING;
+}
+
+uint32_t node_guests(const struct node *node)
+{
+	return (uint32_t)sum(node, part_alive);
+}
+
+static uint64_t part_promised(const struct node *node, const struct guest *guest)
+{
+	(void)node;
+	return guest->state < GUEST_PLANNED ? guest->bytes : 0;
 }
 
 uint64_t node_promised(const struct node *node)
 {
-	const struct home *home;
-	const struct guest *guest;
-	uint64_t bytes = 0;
-
-	LIST_FOREACH(home, &node->homes, link)
-		LIST_FOREACH(guest, &home->guests, link)
-			if (guest->state < GUEST_PLANNED)
-				bytes += guest->bytes;
-	return bytes;
+	return sum(node, part_promised);
 }
 
 /* A channel is the connection itself, or a relay's two ends and the guest's. */
@@ -88,16 +98,14 @@ uint64_t node_descriptors(const struct node *node, uint32_t channels)
 	return (uint64_t)channels * (node->trusted_network ? 1 : 3);
 }
 
+static uint64_t part_unlinked(const struct node *node, const struct guest *guest)
+{
+	return node_descriptors(node, guest->channel_count - guest->linked);
+}
+
 uint64_t node_descriptors_promised(const struct node *node)
 {
-	const struct home *home;
-	const struct guest *guest;
-	uint64_t count = 0;
-
-	LIST_FOREACH(home, &node->homes, link)
-		LIST_FOREACH(guest, &home->guests, link)
-			count += node_descriptors(node, guest->channel_count - guest->linked);
-	return count;
+	return sum(node, part_unlinked);
 }
 
 bool node_blocked(const struct node *node)
