@@ -48,7 +48,7 @@ int core_copy_in(void *dst, uint64_t address, size_t size);
 int core_copy_out(uint64_t address, const void *src, size_t size);
 /* 0 if every page of the range can be written (and is then present), else -EFAULT. Changes no byte. Guest only. */
 int core_probe_write(uint64_t address, size_t size);
-/* Copies a string with its NUL: its length without it, -EFAULT, or -ENAMETOOLONG if cap bytes do not hold it. */
+/* Copies a string with its NUL: its length without it, -EFAULT, or -ENAMETOOLONG if cap bytes are too few: dst has those. */
 long core_string_in(char *dst, uint64_t address, size_t cap);
 
 /* Alignment checks stay with the program: a handler inherits RFLAGS.AC, and the core makes unaligned accesses. */

@@ -87,31 +87,11 @@ static int pack_inout(struct packing *p, uint64_t address, uint64_t length, uint
 	return error ? error : packing_in(p, address, length, ret_reference);
 }
 
-static int pack_string(struct packing *p, uint64_t address, const struct call_arg *a, uint64_t *ret_reference)
+static int pack_string(struct packing *p, uint64_t address, uint64_t limit, uint64_t *ret_reference)
 {
-	char *at = (char *)p->payload + p->used;
-	uint64_t offset, limit = a->size;
-	long length;
-
-	if (address == 0) {
-		*ret_reference = REFERENCE_NULL;
-		return 0;
-	}
-	if (p->capacity - p->used < limit + 16)
-		return -E2BIG;
-	length = core_string_in(at, address, limit);
-	/* Too long: whole up to the limit, so that the kernel finds it too long as well (or takes what counts). */
-	if (length == -ENAMETOOLONG) {
-		length = core_copy_in(at, address, limit) == 0 ? (long)limit : -EFAULT;
-		at[limit] = '\0';
-	}
-	if (length < 0) {
-		*ret_reference = REFERENCE_BAD;
-		return 0;
-	}
-	if (packing_reserve(p, (uint64_t)length + 1, 8, &offset) != 0)
-		return -E2BIG;
-	*ret_reference = reference_data(offset, (uint64_t)length + 1);
+	if (address != 0)
+		return packing_string(p, address, limit, ret_reference);
+	*ret_reference = REFERENCE_NULL;
 	return 0;
 }
 
@@ -165,7 +145,7 @@ static int pack_argument(struct packing *p, unsigned n, uint64_t *ret_reference)
 	if (marshal_is_sized(a->kind) && address != 0 && count > MARSHAL_ROOM)
 		return -E2BIG;
 	switch (a->kind) {
-	case ARG_STRING:        return pack_string(p, address, a, ret_reference);
+	case ARG_STRING:        return pack_string(p, address, a->size, ret_reference);
 	case ARG_SIGSET:        return packing_expect(p, 0, 8) ? -E2BIG : packing_in(p, address, 8, ret_reference);
 	case ARG_IN:            return packing_expect(p, 0, a->size) ? -E2BIG : packing_in(p, address, a->size, ret_reference);
 	case ARG_OUT:           return packing_out(p, address, a->size, ret_reference);

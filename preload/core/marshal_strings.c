@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Arrays of strings (argv, envp): in a request, references to the strings and a last one that is NULL, all of one length word by
- * word as the program's array is.
+ * Strings, and arrays of them (argv, envp): in a request, references to the strings and a last one that is NULL, all of one
+ * length word by word as the program's array is.
  */
 #include "core.h"
 #include "marshal.h"
@@ -23,19 +23,18 @@ static long count_strings(uint64_t address, uint64_t most)
 	return -E2BIG;
 }
 
-/* A string that is too long stays too long. */
-static int pack_one(struct packing *p, uint64_t address, uint64_t *ret_reference)
+int packing_string(struct packing *p, uint64_t address, uint64_t limit, uint64_t *ret_reference)
 {
 	char *at = (char *)p->payload + p->used;
 	uint64_t offset;
 	long length;
 
-	if (p->capacity - p->used < STRING_MAX + 16)
+	if (p->capacity - p->used < limit + 16)
 		return -E2BIG;
-	length = core_string_in(at, address, STRING_MAX);
+	length = core_string_in(at, address, limit);
 	if (length == -ENAMETOOLONG) {
-		length = STRING_MAX;
-		at[length] = '\0';
+		length = (long)limit;
+		at[limit] = '\0';
 	}
 	if (length < 0) {
 		*ret_reference = REFERENCE_BAD;
@@ -62,7 +61,7 @@ int packing_strings(struct packing *p, uint64_t address, uint64_t *ret_reference
 	for (uint64_t n = 0; n < (uint64_t)count; n++) {
 		uint64_t pointer, reference;
 
-		if (core_copy_in(&pointer, address + n * 8, 8) != 0 || pack_one(p, pointer, &reference) != 0)
+		if (core_copy_in(&pointer, address + n * 8, 8) != 0 || packing_string(p, pointer, STRING_MAX, &reference) != 0)
 			return -E2BIG;
 		memcpy(p->payload + offset + n * 8, &reference, 8);
 	}

@@ -126,6 +126,8 @@ int packing_in(struct packing *p, uint64_t address, uint64_t length, uint64_t *r
 int packing_out(struct packing *p, uint64_t address, uint64_t length, uint64_t *ret_reference);
 int packing_iov(struct packing *p, uint64_t address, uint64_t count, int out, uint64_t *ret_reference);
 int packing_msg(struct packing *p, uint64_t address, int out, uint64_t *ret_reference);
+/* One that is longer than limit travels up to there, so that the kernel finds it too long as well (or takes what counts). */
+int packing_string(struct packing *p, uint64_t address, uint64_t limit, uint64_t *ret_reference);
 int packing_strings(struct packing *p, uint64_t address, uint64_t *ret_reference);
 int packing_mmsg(struct packing *p, uint64_t address, uint64_t count, int out, uint64_t *ret_reference);
 
