@@ -15,6 +15,7 @@ UNIT_TESTS = \
 	tests/unit/test_marshal \
 	tests/unit/test_marshal_hostile \
 	tests/unit/test_marshal_ipc \
+	tests/unit/test_marshal_strings \
 	tests/unit/test_relay \
 	tests/unit/test_session \
 	tests/unit/test_sigframe \
@@ -105,6 +106,11 @@ tests_unit_test_marshal_ipc_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_marshal_ipc_SOURCES = \
 	tests/unit/test_marshal_ipc.c
 tests_unit_test_marshal_ipc_LDADD = tests/unit/libmarshal.a $(UNIT_LIBS)
+
+tests_unit_test_marshal_strings_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_marshal_strings_SOURCES = \
+	tests/unit/test_marshal_strings.c
+tests_unit_test_marshal_strings_LDADD = tests/unit/libmarshal.a $(UNIT_LIBS)
 
 tests_unit_test_relay_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_relay_SOURCES = \

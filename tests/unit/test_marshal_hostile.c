@@ -288,6 +288,20 @@ static void check_vector(const struct space *s, uint64_t address, uint64_t count
 		check_range(s, (uint64_t)iov[i].iov_base, iov[i].iov_len, name);
 }
 
+static void check_strings(const struct space *s, uint64_t address, const char *name)
+{
+	uint64_t n = 0, at;
+
+	if (address == 0 || address == BAD)
+		return;
+	do {
+		check_range(s, address + 8 * n, 8, name);
+		memcpy(&at, (void *)(address + 8 * n++), 8);
+		if (at != 0 && at != BAD)
+			check_range(s, at, strlen((char *)at) + 1, name);
+	} while (at != 0);
+}
+
 static void check_message(const struct space *s, const struct msghdr *m, const char *name)
 {
 	check_range(s, (uint64_t)m, sizeof(*m), name);
@@ -329,6 +343,7 @@ static void check_call(const struct space *s, const struct call *c, const struct
 		case ARG_OUT_SOCKLEN: case ARG_INOUT_SOCKLEN:
 			check_range(s, at, marshal_least(socklen_at(count), a->size ? a->size : ~0ull), c->name);
 			break;
+		case ARG_STRINGS:  check_strings(s, at, c->name); break;
 		case ARG_IOV_IN: case ARG_IOV_OUT: check_vector(s, at, count, c->name); break;
 		case ARG_MSG_IN: case ARG_MSG_OUT:
 			if (at != 0 && at != BAD)
@@ -404,6 +419,7 @@ static void gather_requests(void)
 	struct timespec t = { 0, 1 };
 	uint64_t set = 5;
 	struct { uint64_t *set; uint64_t size; } pair = { &set, 8 };
+	char *strings[] = { "some", "strings", "", "of different lengths", NULL };
 	socklen_t length = 100;
 
 	for (int i = 0; i < 3; i++)
@@ -414,6 +430,8 @@ static void gather_requests(void)
 	DO(pair_away, SYS_writev, -1, iov, 3);
 	DO(pair_away, SYS_openat, -1, "some/path", O_RDONLY);
 	DO(pair_away, SYS_renameat, -1, "some/path", -1, "another");
+	DO(pair_away, SYS_execve, "/no/such/path", strings, strings + 1);
+	DO(pair_away, SYS_execveat, -1, "some/path", strings, strings + 3, 0);
 	DO(pair_away, SYS_fstat, -1, buffer);
 	DO(pair_away, SYS_poll, fds, 4, 0);
 	DO(pair_away, SYS_ppoll, fds, 4, &t, &set, 8);
@@ -457,7 +475,7 @@ START_TEST(mutated_requests)
 	guard();
 	gather_requests();
 	count = pair_corpus(&requests);
-	ck_assert_uint_ge(count, 37);
+	ck_assert_uint_ge(count, 39);
 	if (getenv("MOSIX_FUZZ_SEED"))
 		seed = strtoull(getenv("MOSIX_FUZZ_SEED"), NULL, 0) | 1;
 	for (int round = 0; round < ROUNDS; round++)
