@@ -7,6 +7,7 @@ HELPERS = \
 	tests/helpers/clocks \
 	tests/helpers/coroutine \
 	tests/helpers/descriptors \
+	tests/helpers/exec_errors \
 	tests/helpers/fft_avx \
 	tests/helpers/filemaps \
 	tests/helpers/files \
@@ -72,6 +73,12 @@ tests_helpers_descriptors_CPPFLAGS = -D_GNU_SOURCE=
 tests_helpers_descriptors_CFLAGS = $(HELPER_FLAGS)
 tests_helpers_descriptors_LDFLAGS =
 tests_helpers_descriptors_LDADD = -lm
+
+tests_helpers_exec_errors_SOURCES = tests/helpers/exec_errors.c
+tests_helpers_exec_errors_CPPFLAGS = -D_GNU_SOURCE=
+tests_helpers_exec_errors_CFLAGS = $(HELPER_FLAGS)
+tests_helpers_exec_errors_LDFLAGS =
+tests_helpers_exec_errors_LDADD = -lm
 
 tests_helpers_fft_avx_SOURCES = tests/helpers/fft_avx.c
 tests_helpers_fft_avx_CPPFLAGS = -D_GNU_SOURCE=
@@ -322,6 +329,7 @@ EXTRA_DIST += \
 	tests/system/cases/cpp_threads.case \
 	tests/system/cases/dd_pipe.case \
 	tests/system/cases/descriptors.case \
+	tests/system/cases/exec_errors.case \
 	tests/system/cases/exit_status.case \
 	tests/system/cases/fft_avx.case \
 	tests/system/cases/filemaps.case \
