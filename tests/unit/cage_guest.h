@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A guest for test_cage.c: position-independent code that the test copies into an image, in place of libmosix's core. It has
- * no data of its own; everything stands in the arena (struct cage_guest at CAGE_GUEST_STATE).
+ * A guest for the tests of cage and loader: position-independent code that cage_image.c copies into an image, in place of
+ * libmosix's core. It has no data of its own; everything stands in the arena (struct cage_guest at CAGE_GUEST_STATE).
  */
 #ifndef MOSIX_TESTS_CAGE_GUEST_H
 #define MOSIX_TESTS_CAGE_GUEST_H

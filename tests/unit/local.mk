@@ -9,8 +9,10 @@ UNIT_TESTS = \
 	tests/unit/test_cage \
 	tests/unit/test_common \
 	tests/unit/test_filter \
+	tests/unit/test_frame \
 	tests/unit/test_homed \
 	tests/unit/test_key \
+	tests/unit/test_loader \
 	tests/unit/test_manifest \
 	tests/unit/test_marshal \
 	tests/unit/test_marshal_hostile \
@@ -44,6 +46,7 @@ tests_unit_libmarshal_a_SOURCES = \
 
 noinst_HEADERS += \
 	tests/unit/cage_guest.h \
+	tests/unit/cage_image.h \
 	tests/unit/marshal_pair.h \
 	tests/unit/sigprobe.h \
 	tests/unit/test_cage.h \
@@ -64,6 +67,8 @@ tests_unit_test_cage_SOURCES = \
 	tests/unit/test_cage.c \
 	tests/unit/cage_guest.c \
 	tests/unit/cage_guest.h \
+	tests/unit/cage_image.c \
+	tests/unit/cage_image.h \
 	tests/unit/test_cage.h
 tests_unit_test_cage_LDADD = $(REMOTED_LIBS) $(UNIT_LIBS)
 
@@ -77,6 +82,11 @@ tests_unit_test_filter_SOURCES = \
 	tests/unit/test_filter.c
 tests_unit_test_filter_LDADD = $(REMOTED_LIBS) $(UNIT_LIBS)
 
+tests_unit_test_frame_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_frame_SOURCES = \
+	tests/unit/test_frame.c
+tests_unit_test_frame_LDADD = $(UNIT_LIBS)
+
 tests_unit_test_homed_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_homed_SOURCES = \
 	tests/unit/test_homed.c
@@ -86,6 +96,16 @@ tests_unit_test_key_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_key_SOURCES = \
 	tests/unit/test_key.c
 tests_unit_test_key_LDADD = $(UNIT_LIBS)
+
+tests_unit_test_loader_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_loader_SOURCES = \
+	tests/unit/test_loader.c \
+	tests/unit/cage_guest.c \
+	tests/unit/cage_guest.h \
+	tests/unit/cage_image.c \
+	tests/unit/cage_image.h \
+	tests/unit/test_cage.h
+tests_unit_test_loader_LDADD = $(REMOTED_LIBS) $(UNIT_LIBS)
 
 tests_unit_test_manifest_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_manifest_SOURCES = \

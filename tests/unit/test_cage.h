@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Addresses of the image that test_cage.c makes. */
+/* Addresses of the image that cage_image.c makes. */
 #ifndef MOSIX_TESTS_TEST_CAGE_H
 #define MOSIX_TESTS_TEST_CAGE_H
 
