@@ -83,7 +83,8 @@ static bool have(const struct files *files, uint64_t device, uint64_t inode)
 	return false;
 }
 
-static int add_other(struct files *files, uint64_t device, uint64_t inode)
+/* lasting: homed cannot offer it, whatever the program does meanwhile. */
+static int add_other(struct files *files, uint64_t device, uint64_t inode, bool lasting)
 {
 	struct mosix_order_file *grown;
 
@@ -93,7 +94,7 @@ static int add_other(struct files *files, uint64_t device, uint64_t inode)
 	if (!grown)
 		return -ENOMEM;
 	files->other = grown;
-	grown[files->others++] = (struct mosix_order_file){ .device = device, .inode = inode };
+	grown[files->others++] = (struct mosix_order_file){ .device = device, .inode = inode, .size = lasting };
 	return 0;
 }
 
@@ -104,11 +105,14 @@ static int add(struct files *files, bool full, const char *path, uint64_t device
 	int fd = full ? -EMFILE : open_regular(path, &st), r;
 
 	if (fd < 0)
-		return add_other(files, device, inode);
-	if (st.st_dev != device || st.st_ino != inode || (uint64_t)st.st_size > FILE_MAX ||
-	    digest_file(cache, fd, &st, f.digest) < 0) {
+		return add_other(files, device, inode, fd != -ENOENT && fd != -ENOTDIR);
+	if (st.st_dev != device || st.st_ino != inode) {
 		close(fd);
-		return add_other(files, device, inode);
+		return add_other(files, device, inode, false);
+	}
+	if ((uint64_t)st.st_size > FILE_MAX || digest_file(cache, fd, &st, f.digest) < 0) {
+		close(fd);
+		return add_other(files, device, inode, true);
 	}
 	close(fd);
 	f.size = st.st_size;
@@ -125,7 +129,7 @@ static int add(struct files *files, bool full, const char *path, uint64_t device
 	return r;
 }
 
-int files_collect(pid_t pid, struct digest_cache *cache, struct files *ret_files)
+int files_collect(pid_t pid, bool none, struct digest_cache *cache, struct files *ret_files)
 {
 	struct files files = { 0 };
 	char path[64], *text, *line, *rest;
@@ -151,7 +155,7 @@ int files_collect(pid_t pid, struct digest_cache *cache, struct files *ret_files
 		if (have(&files, device, inode))
 			continue;
 		paths += strlen(line + at) + 2 * DIGEST_SIZE;
-		r = add(&files, files.count == MOSIX_ORDER_FILES || paths > PATHS_MAX, line + at, device, inode, cache);
+		r = add(&files, files.count == MOSIX_ORDER_FILES || paths > PATHS_MAX || none, line + at, device, inode, cache);
 	}
 	free(text);
 	if (r < 0)

@@ -3,6 +3,7 @@
 #ifndef HOMED_FILES_H
 #define HOMED_FILES_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 #include <mosix/order.h>
@@ -23,9 +24,9 @@ struct files {
 
 /*
  * Offered are only files that still are what is mapped (device and inode), up to MOSIX_ORDER_FILES; the others travel by pages.
- * *ret_files is the caller's. 0; -ENOMEM; a process that is gone or cannot be looked at has no files. Any thread.
+ * none: none are offered, because the process finds them to be others time and again. *ret_files is the caller's. 0; -ENOMEM; a process that is gone or cannot be looked at has no files. Any thread.
  */
-int files_collect(pid_t pid, struct digest_cache *cache, struct files *ret_files);
+int files_collect(pid_t pid, bool none, struct digest_cache *cache, struct files *ret_files);
 void files_free(struct files *files);
 
 /* Opens the file if it is still the one that was collected; -ESTALE if not. */

@@ -60,6 +60,7 @@ struct check_job {
 	struct move *move;	/* NULL: it has ended meanwhile */
 	pid_t pid;
 	uint64_t start;
+	bool no_files;
 	struct digest_cache *cache;
 	struct outcome outcome;
 	struct files files;
@@ -72,7 +73,7 @@ static void check_work(uv_work_t *work)
 
 	check_process(job->pid, job->start, CHECK_PATIENT, &job->outcome);
 	if (!job->outcome.reason)
-		job->error = files_collect(job->pid, job->cache, &job->files);
+		job->error = files_collect(job->pid, job->no_files, job->cache, &job->files);
 }
 
 static void check_done(uv_work_t *work, int status)
@@ -120,6 +121,7 @@ void move_begin_leave(struct move *m)
 	job->pid = m->process->pid;
 	job->start = m->process->start;
 	job->cache = m->homed->digests;
+	job->no_files = m->passed == MOMENTS;
 	if (uv_queue_work(m->homed->loop, &job->work, check_work, check_done) < 0) {
 		free(job);
 		fail(m, MOSIX_WHY_NO_MEMORY, "in homed");

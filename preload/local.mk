@@ -32,6 +32,7 @@ libcore_la_SOURCES = \
 	preload/core/gate_local.c \
 	preload/core/gate_signal.c \
 	preload/core/gate_thread.c \
+	preload/core/gone.c \
 	preload/core/guest.c \
 	preload/core/home_resume.c \
 	preload/core/homecoming.c \
@@ -74,6 +75,7 @@ libcore_la_SOURCES = \
 	preload/core/freeze.h \
 	preload/core/gate.h \
 	preload/core/gate_thread.h \
+	preload/core/gone.h \
 	preload/core/guest.h \
 	preload/core/homecoming.h \
 	preload/core/leave.h \

@@ -38,6 +38,7 @@ enum mosix_mapping_flag {
 	MOSIX_MAP_VDSO      = 1 << 5,	/* with RESERVED: the vdso; its bytes come as page runs and its entries are patched */
 	MOSIX_MAP_NORESERVE = 1 << 6,
 	MOSIX_MAP_SHARED    = 1 << 7,	/* with FILE: MAP_SHARED, never writable */
+	MOSIX_MAP_FRESH     = 1 << 8,	/* with ANON, homeward: home's mappings there were unmapped, so this is another one */
 };
 
 #define MOSIX_NO_FILE 0xffffffffu	/* a file whose content homed did not offer: every page of it comes as runs */

@@ -71,8 +71,8 @@ struct mosix_order {
 	uint64_t deadline_ns;		/* from receipt: READY must have come by then, else the move is revoked */
 	char     node[64];		/* for messages */
 	uint32_t files;			/* ≤ MOSIX_ORDER_FILES; struct mosix_order_file each, right behind this struct */
-	uint32_t others;		/* ≤ MOSIX_ORDER_OTHERS; behind those: files that homed saw, whose mappings travel as
-					   pages */
+	uint32_t others;		/* ≤ MOSIX_ORDER_OTHERS; behind those: files that homed saw, whose mappings travel as pages:
+					   device and inode; size 0 if it only did not find the file by its name */
 	uint32_t channels;		/* LEAVE: MOSIX_CHANNELS … MOSIX_CHANNELS_MAX (wire.h) */
 	uint32_t zero;
 };

@@ -64,6 +64,8 @@ enum core_place {
 
 #define SLOT_TAKEN 0xffffffffu	/* in slot_tid: a thread is being made */
 
+struct core_range { uint64_t start, end; };
+
 /* Of the process; what each thread has for itself is in thread.h. */
 struct core_state {
 	/* Set by core_start(), constant from then on. */
@@ -129,8 +131,10 @@ struct core_state {
 	uint8_t  bell[4];
 	uint32_t go;			/* the threads of the image may leave for the program */
 	uint32_t fs_direct;		/* rdfsbase: 0 not tried here yet, 1 works, 2 does not */
-	struct { uint64_t start, end; } reserved[16];	/* home's special mappings */
+	struct core_range reserved[16];		/* home's special mappings */
 	uint32_t reserved_count;
+	struct core_range gone[256];		/* gone.h */
+	uint32_t gone_count, gone_lock;
 	struct mosix_xlayout xlayout;		/* of its frames here */
 	struct mosix_xlayout home_xlayout;	/* of frames on the program's own stacks */
 };

@@ -19,6 +19,8 @@ struct core_own;
 struct capture {
 	struct mosix_manifest *manifest;	/* with its tail, in the arena */
 	struct page_runs runs;
+	const struct maps_entry *found;		/* the latest mapping of a file, and which one of the order that was */
+	uint32_t file;
 	uint32_t reason;			/* enum mosix_why, when it failed */
 	int64_t  detail;
 };

@@ -7,6 +7,7 @@
 #include "core.h"
 #include "entry.h"
 #include "gate.h"
+#include "gone.h"
 
 static int is_reserved(const struct maps_entry *e)
 {
@@ -30,6 +31,8 @@ static int take_mapping(struct capture *c, const struct maps_entry *e)
 
 	if (flags == MOSIX_MAP_ANON && e->end == core_here->stack_end)
 		flags |= MOSIX_MAP_STACK;
+	else if (flags == MOSIX_MAP_ANON && gone_touches(e->start, e->end))
+		flags |= MOSIX_MAP_FRESH;
 	if (e->shared)
 		flags |= MOSIX_MAP_SHARED;
 	error = capture_mapping(c, e->start, e->end, e->offset, e->prot, flags, MOSIX_NO_FILE);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The image of a process at home, taken in the migration handler with no other thread running. */
+#include <asm/stat.h>
 #include <linux/mman.h>
 #include <linux/sched.h>
 #include <mosix/reason.h>
@@ -15,6 +16,7 @@
 #define CLONE_ALONE_MEMORY (CLONE_VM | CLONE_SIGHAND | CLONE_THREAD)
 #define PR_GET_TID_ADDRESS 40
 #define VDSO_SCAN (1ull << 20)	/* of the stack: what nested signal handlers use, not a coroutine's whole arena */
+#define PATH_LONGEST 4096
 #define RSEQ_SIGNATURE 0x53053053u	/* glibc's RSEQ_SIG on x86 */
 
 /*
@@ -201,9 +203,35 @@ static void take_process(struct mosix_manifest *m, const uint64_t field[52])
 	m->gate_stack_size = ARENA_STACK_SIZE;
 }
 
+/* Whether the file still has the name that it was mapped by: nobody changes that just now, for the program stands. */
+static int has_name(const struct maps_entry *e, struct stat *ret)
+{
+	const char *name = (const char *)arena_at(ARENA_TEXT) + e->name;
+	char path[PATH_LONGEST];
+	uint32_t n = 0;
+
+	while (name[n] != '\0' && name[n] != '\n' && n < sizeof(path) - 1)
+		n++;
+	memcpy(path, name, n);
+	path[n] = '\0';
+	return SYS2(__NR_stat, path, ret) == 0 && ret->st_dev == e->device && ret->st_ino == e->inode;
+}
+
+/* An offered file must be the one that homed has read, another one must not be any that homed could have. */
+static int is_as_seen(const struct mosix_order_file *file, int offered, const struct maps_entry *e)
+{
+	struct stat now;
+	int named = has_name(e, &now);
+
+	if (offered)
+		return named && (uint64_t)now.st_size == file->size &&
+		       (int64_t)(now.st_mtime * 1000000000 + now.st_mtime_nsec) == file->mtime_ns;
+	return !named || file->size != 0;
+}
+
 /*
- * The offered file that e maps. MOSIX_NO_FILE: it could not be offered. -ESTALE: homed has not seen it, so it was mapped since;
- * as pages alone it would not be the file again after MADV_DONTNEED.
+ * The offered file that e maps. MOSIX_NO_FILE: it could not be offered. -ESTALE: homed has not seen it as it is now, but in an
+ * earlier life of its number, or not at all; as pages alone it would not be the file again after MADV_DONTNEED.
  */
 static int find_file(const struct mosix_order *order, const struct maps_entry *e, uint32_t *ret_file)
 {
@@ -212,9 +240,21 @@ static int find_file(const struct mosix_order *order, const struct maps_entry *e
 	for (uint32_t i = 0; i < order->files + order->others; i++)
 		if (file[i].device == e->device && file[i].inode == e->inode) {
 			*ret_file = i < order->files ? i : MOSIX_NO_FILE;
-			return 0;
+			return is_as_seen(&file[i], i < order->files, e) ? 0 : -ESTALE;
 		}
 	return -ESTALE;
+}
+
+/* Mappings of one file mostly follow each other. */
+static int find_once(struct capture *c, const struct mosix_order *order, const struct maps_entry *e, uint32_t *ret_file)
+{
+	if (c->found == NULL || c->found->device != e->device || c->found->inode != e->inode) {
+		if (find_file(order, e, &c->file) != 0)
+			return -ESTALE;
+		c->found = e;
+	}
+	*ret_file = c->file;
+	return 0;
 }
 
 static int refusal(const struct maps_entry *e)
@@ -245,7 +285,7 @@ static int take_mapping(struct capture *c, int pagemap, const struct mosix_order
 
 	if (reason)
 		return capture_fail(c, (uint32_t)reason, (int64_t)e->start);
-	if (e->kind == MAPS_FILE && find_file(order, e, &file) != 0)
+	if (e->kind == MAPS_FILE && find_once(c, order, e, &file) != 0)
 		return capture_fail(c, MOSIX_WHY_NEW_FILE, (int64_t)e->start);
 	shared = e->shared && file != MOSIX_NO_FILE ? MOSIX_MAP_SHARED : 0;
 	if (e->kind == MAPS_STACK) {

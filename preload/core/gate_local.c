@@ -6,6 +6,7 @@
 #include "core.h"
 #include "gate.h"
 #include "gate_thread.h"
+#include "gone.h"
 #include "thread.h"
 
 #define PAGE_UP(n) (((n) + MOSIX_PAGE - 1) & ~(MOSIX_PAGE - 1))
@@ -53,16 +54,35 @@ static int64_t do_mmap(const uint64_t arg[6])
 		return GATE_RETURN;
 	if ((arg[3] & MAP_FIXED && is_protected(arg[0], arg[1])) || (arg[0] && arg[0] < MOSIX_LOADER_END))
 		return GATE_RETURN;
+	if (arg[3] & MAP_FIXED)
+		gone_note(arg[0], arg[0] + PAGE_UP(arg[1]));
 	return SYS5(__NR_mmap, arg[0], arg[1], arg[2], arg[3], (uint64_t)-1);
+}
+
+static int64_t do_munmap(const uint64_t arg[6])
+{
+	if (is_protected(arg[0], arg[1]))
+		return GATE_RETURN;
+	gone_note(arg[0], arg[0] + PAGE_UP(arg[1]));
+	return SYS2(__NR_munmap, arg[0], arg[1]);
 }
 
 static int64_t do_mremap(const uint64_t arg[6])
 {
+	int64_t at;
+
 	if (arg[1] == 0 || arg[3] & ~3ull || is_protected(arg[0], arg[1]) || had_file(arg[0], arg[1]))
 		return GATE_RETURN;
 	if (arg[3] & 2 /* MREMAP_FIXED */ && (is_protected(arg[4], arg[2]) || arg[4] < MOSIX_LOADER_END))
 		return GATE_RETURN;
-	return SYS5(__NR_mremap, arg[0], arg[1], arg[2], arg[3], arg[4]);
+	if (arg[3] & 2)
+		gone_note(arg[4], arg[4] + PAGE_UP(arg[2]));
+	at = SYS5(__NR_mremap, arg[0], arg[1], arg[2], arg[3], arg[4]);
+	if (at > 0 && at != (int64_t)arg[0])
+		gone_note(arg[0], arg[0] + PAGE_UP(arg[1]));
+	else if (at > 0 && arg[2] < arg[1])
+		gone_note(arg[0] + PAGE_UP(arg[2]), arg[0] + PAGE_UP(arg[1]));
+	return at;
 }
 
 /* What advice changes in a mapping (fork, dump, merge, guard markings) would be lost at homecoming: that is given at home. */
@@ -232,7 +252,7 @@ int64_t gate_local(struct kernel_ucontext *uc, const struct call *call, uint64_t
 {
 	switch (call->special) {
 	case SPECIAL_MMAP:    return do_mmap(arg);
-	case SPECIAL_MUNMAP:  return is_protected(arg[0], arg[1]) ? GATE_RETURN : SYS2(nr, arg[0], arg[1]);
+	case SPECIAL_MUNMAP:  return do_munmap(arg);
 	case SPECIAL_MREMAP:  return do_mremap(arg);
 	case SPECIAL_MPROTECT:
 		return is_protected(arg[0], arg[1]) || arg[2] & ~7ull ? GATE_RETURN : SYS3(nr, arg[0], arg[1], arg[2]);

@@ -179,18 +179,28 @@ static int remove_gone(const struct maps_entry *map, int count, const struct mos
 	return 0;
 }
 
+static int map_with(uint64_t start, uint64_t end, uint64_t more)
+{
+	return core_syscall6(__NR_mmap, start, end - start, PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | more, (uint64_t)-1, 0) == (long)start;
+}
+
+/* As programs mostly ask for it, so that neighbours become one mapping as theirs do; what is too much for that is a reservation. */
 static int map_anonymous(uint64_t start, uint64_t end)
 {
-	long at = core_syscall6(__NR_mmap, start, end - start, PROT_READ | PROT_WRITE,
-				MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, (uint64_t)-1, 0);
+	return map_with(start, end, 0) || map_with(start, end, MAP_NORESERVE) ? 0 : -ENOMEM;
+}
 
-	return at == (long)start ? 0 : -ENOMEM;
+/* What has grown stays one mapping, which mremap(2) and others insist on. */
+static int grow(uint64_t start, uint64_t end, uint64_t to)
+{
+	return end > start && SYS4(__NR_mremap, start, end - start, to - start, 0) == (long)start;
 }
 
 /* Makes one of the guest's mappings exist here, empty where it is anonymous. */
 static int place_mapping(const struct maps_entry *map, int count, const struct mosix_mapping *guest)
 {
-	uint64_t at = guest->start;
+	uint64_t at = guest->start, growing = at;
 
 	if (is_arena(guest->start, guest->end))
 		return -EBADMSG;
@@ -214,8 +224,12 @@ static int place_mapping(const struct maps_entry *map, int count, const struct m
 			at = end;		/* the kernel grows the stack when its pages arrive */
 			continue;
 		}
-		if (!file && (!here || here->inode != 0 || here->shared) && map_anonymous(at, end) != 0)
-			return -ENOMEM;
+		if (!file && (!here || guest->flags & MOSIX_MAP_FRESH || here->inode != 0 || here->shared)) {
+			if ((here || !grow(growing, at, end)) && map_anonymous(at, end) != 0)
+				return -ENOMEM;
+		} else {
+			growing = at;
+		}
 		at = end;
 	}
 	return 0;

@@ -8,7 +8,7 @@
 #define PROT_ALL   7u
 #define PROT_EXECUTE 4u
 #define PROT_WRITABLE 2u
-#define FLAGS_ALL  (MOSIX_MAP_SHARED * 2u - 1)
+#define FLAGS_ALL  (MOSIX_MAP_FRESH * 2u - 1)
 #define LEGACY     512u		/* the part of an XSAVE area that is always there */
 #define STACK_ALIGNMENT 16u
 
@@ -116,6 +116,8 @@ static const char *check_flags(const struct mosix_mapping *map)
 		return "a mapping is not of one kind";
 	if (map->flags & (MOSIX_MAP_STACK | MOSIX_MAP_HEAP) && kind != MOSIX_MAP_ANON)
 		return "stack or heap is not anonymous";
+	if (map->flags & MOSIX_MAP_FRESH && kind != MOSIX_MAP_ANON)
+		return "a mapping is new, but not anonymous";
 	if (map->flags & MOSIX_MAP_VDSO && kind != MOSIX_MAP_RESERVED)
 		return "the vdso is not reserved";
 	if (map->flags & MOSIX_MAP_SHARED && (kind != MOSIX_MAP_FILE || map->prot & PROT_WRITABLE))

@@ -101,6 +101,7 @@ int maps_read(int fd, char *text, uint64_t capacity, struct maps_entry *entries,
 		e.inode = decimal(&at);
 		while (*at == ' ')
 			at++;
+		e.name = (uint32_t)(at - text);
 		e.kind = (uint8_t)kind_of(at, e.inode);
 		e.system = core_starts(at, "/usr/") || core_starts(at, "/lib");
 		while (*at && *at != '\n')

@@ -18,7 +18,7 @@ struct maps_entry {
 	uint8_t  shared;
 	uint8_t  kind;			/* enum maps_kind */
 	uint8_t  system;		/* a file below /usr or /lib: changed by the package manager only */
-	uint32_t zero;
+	uint32_t name;			/* where its path begins in the text; up to the end of the line */
 };
 
 /*

@@ -255,7 +255,7 @@ START_TEST(files_of_this_process)
 	bool found = false;
 
 	ck_assert_int_gt(readlink("/proc/self/exe", own, sizeof(own) - 1), 0);
-	ck_assert_int_eq(files_collect(getpid(), NULL, &files), 0);
+	ck_assert_int_eq(files_collect(getpid(), false, NULL, &files), 0);
 	for (uint32_t i = 0; i < files.count; i++) {
 		int fd;
 
