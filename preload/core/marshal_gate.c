@@ -4,6 +4,7 @@
 #include "marshal.h"
 #include "marshal_wire.h"
 
+#define USER_END  0x00007ffffffff000ull	/* TASK_SIZE_MAX of four levels; a kernel with five gives more only to who asks */
 #define PROBE_ALL 65536u	/* every page up to here, first and last byte beyond */
 
 int packing_reserve(struct packing *p, uint64_t length, uint64_t alignment, uint64_t *ret_offset)
@@ -31,11 +32,22 @@ int packing_expect(struct packing *p, uint64_t reply, uint64_t scratch)
 	return p->reply > MARSHAL_ROOM || p->scratch > MARSHAL_ROOM ? -E2BIG : 0;
 }
 
+/*
+ * Beyond what any program can have: home's kernel refuses that where it would not look at a bad address (access_ok() comes before a
+ * length of 0, before the first entry of a vector, before a device that takes nothing), and there the same address has to stand.
+ */
+static int is_foreign(uint64_t address, uint64_t length)
+{
+	return address >= USER_END || length > USER_END - address;
+}
+
 int packing_in(struct packing *p, uint64_t address, uint64_t length, uint64_t *ret_reference)
 {
 	uint64_t offset, keep = p->used;
 	uint8_t byte;
 
+	if (is_foreign(address, length))
+		return -E2BIG;
 	if (address == 0 || length == 0) {
 		*ret_reference = address == 0 ? REFERENCE_NULL : REFERENCE_HERE;
 		return 0;
@@ -63,6 +75,10 @@ static int writable(uint64_t address, uint64_t length)
 
 int packing_out(struct packing *p, uint64_t address, uint64_t length, uint64_t *ret_reference)
 {
+	uint8_t byte;
+
+	if (is_foreign(address, length))
+		return -E2BIG;
 	if (address == 0 || length == 0) {
 		*ret_reference = address == 0 ? REFERENCE_NULL : REFERENCE_HERE;
 		return 0;
@@ -70,7 +86,8 @@ int packing_out(struct packing *p, uint64_t address, uint64_t length, uint64_t *
 	if (packing_expect(p, length, length) != 0)
 		return -E2BIG;
 	if (!writable(address, length)) {
-		if (core_probe_write(address, 1) == 0)
+		/* A part of it, or read-only: the kernel may look at what it does not write. */
+		if (core_probe_write(address, 1) == 0 || core_copy_in(&byte, address, 1) == 0)
 			return -E2BIG;
 		*ret_reference = REFERENCE_BAD;
 		return 0;
@@ -79,12 +96,41 @@ int packing_out(struct packing *p, uint64_t address, uint64_t length, uint64_t *
 	return 0;
 }
 
-/* In and out. Whether it can be written is seen afterwards, as the kernel sees it. */
+/* In and out. What can be read but not written home's kernel meets after it has acted, so it shall meet it where it is. */
 static int pack_inout(struct packing *p, uint64_t address, uint64_t length, uint64_t *ret_reference)
 {
 	int error = packing_expect(p, length, length);
 
+	if (error == 0)
+		error = packing_in(p, address, length, ret_reference);
+	if (error == 0 && (*ret_reference & REFERENCE_KIND) == REFERENCE_DATA && !writable(address, length))
+		return -E2BIG;
+	return error;
+}
+
+/* The time that is left is written only if it can be. */
+static int pack_forgiven(struct packing *p, uint64_t address, uint64_t length, uint64_t *ret_reference)
+{
+	int error = packing_expect(p, length, length);
+
 	return error ? error : packing_in(p, address, length, ret_reference);
+}
+
+/* A peer's address or an option. The kernel may find out only when the data has come that there is no place or length for it. */
+static int pack_socklen(struct packing *p, uint64_t address, const struct call_arg *a, int in, uint64_t *ret_reference)
+{
+	uint32_t length;
+	int error;
+
+	*ret_reference = REFERENCE_NULL;
+	if (address == 0)
+		return 0;
+	if (core_copy_in(&length, p->arg[a->ref], sizeof(length)) != 0 || length > 0x7fffffffu)
+		return -E2BIG;
+	if (a->size)
+		length = (uint32_t)marshal_least(length, a->size);
+	error = in ? pack_inout(p, address, length, ret_reference) : packing_out(p, address, length, ret_reference);
+	return error == 0 && *ret_reference == REFERENCE_BAD ? -E2BIG : error;
 }
 
 static int pack_string(struct packing *p, uint64_t address, uint64_t limit, uint64_t *ret_reference)
@@ -93,16 +139,6 @@ static int pack_string(struct packing *p, uint64_t address, uint64_t limit, uint
 		return packing_string(p, address, limit, ret_reference);
 	*ret_reference = REFERENCE_NULL;
 	return 0;
-}
-
-/* The room a socket address or option has, from the socklen_t beside it. 0 if that is bad: the kernel will notice. */
-static uint64_t socklen_room(const struct packing *p, const struct call_arg *a)
-{
-	uint32_t length = 0;
-
-	if (core_copy_in(&length, p->arg[a->ref], sizeof(length)) != 0 || length > 0x7fffffffu)
-		return 0;
-	return a->size ? marshal_least(length, a->size) : length;
 }
 
 static int pack_fdset(struct packing *p, uint64_t address, uint64_t *ret_reference)
@@ -149,15 +185,18 @@ static int pack_argument(struct packing *p, unsigned n, uint64_t *ret_reference)
 	case ARG_SIGSET:        return packing_expect(p, 0, 8) ? -E2BIG : packing_in(p, address, 8, ret_reference);
 	case ARG_IN:            return packing_expect(p, 0, a->size) ? -E2BIG : packing_in(p, address, a->size, ret_reference);
 	case ARG_OUT:           return packing_out(p, address, a->size, ret_reference);
-	case ARG_SOCKLEN:
-	case ARG_INOUT:         return pack_inout(p, address, a->size, ret_reference);
+	case ARG_SOCKLEN:       return pack_inout(p, address, a->size, ret_reference);
+	case ARG_INOUT:
+		if (marshal_is_forgiven(p->call, n))
+			return pack_forgiven(p, address, a->size, ret_reference);
+		return pack_inout(p, address, a->size, ret_reference);
 	case ARG_IN_LENGTH:     return packing_in(p, address, count * a->size, ret_reference);
 	case ARG_OUT_LENGTH:
 	case ARG_OUT_DATA:
 	case ARG_OUT_RESULT:    return packing_out(p, address, count * a->size, ret_reference);
 	case ARG_INOUT_LENGTH:  return pack_inout(p, address, count * a->size, ret_reference);
-	case ARG_OUT_SOCKLEN:   return packing_out(p, address, address ? socklen_room(p, a) : 0, ret_reference);
-	case ARG_INOUT_SOCKLEN: return pack_inout(p, address, address ? socklen_room(p, a) : 0, ret_reference);
+	case ARG_OUT_SOCKLEN:   return pack_socklen(p, address, a, 0, ret_reference);
+	case ARG_INOUT_SOCKLEN: return pack_socklen(p, address, a, 1, ret_reference);
 	case ARG_QUEUE_IN:      return packing_in(p, address, count + 8, ret_reference);
 	case ARG_QUEUE_OUT:     return packing_out(p, address, count + 8, ret_reference);
 	case ARG_IOV_IN:        return packing_iov(p, address, count, 0, ret_reference);

@@ -119,12 +119,6 @@ static int put_argument(const struct call *c, const uint64_t arg[6], unsigned n,
 	}
 }
 
-/* select and ppoll write the time that is left only if they can. */
-static int is_forgiven(const struct call *c, unsigned n)
-{
-	return c->arg[n].kind == ARG_INOUT && (c->arg[0].kind == ARG_POLL || c->arg[1].kind == ARG_FDSET);
-}
-
 int64_t gate_unpack(const struct call *c, const uint64_t arg[6], const struct mosix_frame *reply, const void *payload,
 		    uint32_t length)
 {
@@ -140,7 +134,7 @@ int64_t gate_unpack(const struct call *c, const uint64_t arg[6], const struct mo
 		if (chunk->arg > 5 || size > left)
 			return -EFAULT;
 		error = put_argument(c, arg, chunk->arg, at + sizeof(*chunk), chunk->length);
-		if (is_forgiven(c, chunk->arg))
+		if (marshal_is_forgiven(c, chunk->arg))
 			error = 0;
 		at += size;
 		left -= size;

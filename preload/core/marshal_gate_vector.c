@@ -26,6 +26,9 @@ int packing_iov(struct packing *p, uint64_t address, uint64_t count, int out, ui
 	uint8_t *at;
 	int error;
 
+	/* Some calls take 32 bits of the count (import_iovec()), some all. */
+	if (count >> 32)
+		return -E2BIG;
 	/* The kernel refuses the count before it looks at the array. */
 	if (count > MARSHAL_IOV_MAX) {
 		*ret_reference = address ? REFERENCE_BAD : REFERENCE_NULL;
@@ -42,6 +45,9 @@ int packing_iov(struct packing *p, uint64_t address, uint64_t count, int out, ui
 			      packing_in(p, iov[i].base, iov[i].length, &iov[i].base);
 		if (error != 0)
 			return error;
+		/* What comes before it may be written even if the call fails: only home can tell. */
+		if (out && iov[i].base == REFERENCE_BAD)
+			return -E2BIG;
 		if (out && packing_expect(p, 0, marshal_alignment(iov[i].length)) != 0)
 			return -E2BIG;
 	}
@@ -64,6 +70,9 @@ static int pack_parts(struct packing *p, struct marshal_msg *m, int out)
 	if (error == 0)
 		error = out ? packing_out(p, m->control, m->control_length, &m->control) :
 			      packing_in(p, m->control, m->control_length, &m->control);
+	/* Found out when the message has come. */
+	if (error == 0 && out && (m->name == REFERENCE_BAD || m->control == REFERENCE_BAD))
+		return -E2BIG;
 	return error;
 }
 

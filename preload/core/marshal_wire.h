@@ -97,6 +97,12 @@ static inline uint64_t marshal_fdset_bytes(uint64_t n)
 	return (int32_t)n <= 0 ? 0 : ((uint64_t)(uint32_t)n + 63) / 64 * 8;
 }
 
+/* select and ppoll write the time that is left only if they can. */
+static inline int marshal_is_forgiven(const struct call *c, unsigned n)
+{
+	return c->arg[n].kind == ARG_INOUT && (c->arg[0].kind == ARG_POLL || c->arg[1].kind == ARG_FDSET);
+}
+
 /* A send with MSG_ZEROCOPY would pin the deputy's buffer beyond the call. */
 static inline int marshal_pins(const struct call *c, const uint64_t arg[6])
 {

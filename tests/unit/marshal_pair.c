@@ -32,12 +32,27 @@ void note_value(struct notes *n, int64_t value)
 	note(n, &value, sizeof(value));
 }
 
+static size_t went_home;
+
+/* As the gate does it: what cannot be carried is made at home, as it is. */
+static int64_t away_or_home(long nr, const uint64_t arg[6])
+{
+	int64_t result = pair_away(nr, arg);
+
+	if (result != GO_HOME)
+		return result;
+	went_home++;
+	return pair_native(nr, arg);
+}
+
 void pair_compare(pair_scene scene)
 {
 	struct notes *native = calloc(1, sizeof(*native)), *away = calloc(1, sizeof(*away));
 
 	scene(pair_native, native);
-	scene(pair_away, away);
+	went_home = 0;
+	scene(away_or_home, away);
+	ck_assert_msg(went_home * 2 <= away->count, "%zu calls went home, %zu notes", went_home, away->count);
 	ck_assert_uint_eq(native->used, away->used);
 	for (size_t i = 0; i < native->used; i++)
 		ck_assert_msg(native->bytes[i] == away->bytes[i],
