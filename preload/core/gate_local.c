@@ -48,6 +48,8 @@ static int64_t do_mmap(const uint64_t arg[6])
 	const uint64_t plain = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_FIXED_NOREPLACE | MAP_NORESERVE | MAP_STACK |
 			       MAP_32BIT | MAP_POPULATE | 0x0800 /* MAP_DENYWRITE, ignored */;
 
+	if (arg[5] % MOSIX_PAGE)	/* before all else, even where there is no file; the sixth register is the gate's */
+		return -EINVAL;
 	if ((arg[3] & (MAP_PRIVATE | MAP_ANONYMOUS)) != (MAP_PRIVATE | MAP_ANONYMOUS) || arg[3] & ~plain)
 		return GATE_RETURN;
 	if (arg[2] & ~(uint64_t)(PROT_READ | PROT_WRITE | PROT_EXEC))
@@ -147,9 +149,10 @@ static int64_t do_robust(uint64_t nr, const uint64_t arg[6])
 	}
 	if (arg[0] != 0 && arg[0] != own->tid)
 		return GATE_RETURN;
-	if (core_copy_out(arg[2], &own->robust_size, 8) != 0 || core_copy_out(arg[1], &own->robust_list, 8) != 0)
+	/* Each is written whole or not at all, in the kernel's order. */
+	if (core_probe_write(arg[2], 8) != 0 || core_copy_out(arg[2], &own->robust_size, 8) != 0)
 		return -EFAULT;
-	return 0;
+	return core_probe_write(arg[1], 8) != 0 ? -EFAULT : core_copy_out(arg[1], &own->robust_list, 8);
 }
 
 /*
