@@ -306,6 +306,9 @@ int sigframe_pop(struct kernel_ucontext *gate, uint64_t *ret_mask, struct mosix_
 		gate->mc.regs.rax = 0;
 		return -EFAULT;
 	}
+	/* Into another kind of code, or none: the kernel's fault. */
+	if ((uc.mc.cs | 3) != gate->mc.cs)
+		return -EOPNOTSUPP;
 	if (uc.mc.fpstate && area)
 		readable = area_look(&from, uc.mc.fpstate, gate, layouts);
 	if (readable == 0 && from.home && !parts_match(from.in_use, layouts, fpstate_sw(area)->xstate_size))
