@@ -32,7 +32,7 @@ suite_helpers() { # DIRECTORY
 		for source in "$suite_source"/tests/helpers/*.c; do
 			printf '%s\0' "$source"
 		done | xargs -0 -P "$(nproc)" -I{} sh -c \
-			'${CC:-cc} -std=gnu17 -O2 -o "$1/$(basename "$2" .c)" "$2" -lm' sh "$SUITE_HELPERS" {} || return 1
+			'${CC:-cc} -std=gnu17 -O2 -I "$3" -o "$1/$(basename "$2" .c)" "$2" -lm' sh "$SUITE_HELPERS" {} "$suite_source/include" || return 1
 	fi
 	export SUITE_HELPERS
 }

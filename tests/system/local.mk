@@ -21,6 +21,12 @@ HELPERS = \
 	tests/helpers/ptyrun \
 	tests/helpers/raw \
 	tests/helpers/recursion \
+	tests/helpers/rows_commands \
+	tests/helpers/rows_files \
+	tests/helpers/rows_io \
+	tests/helpers/rows_memory \
+	tests/helpers/rows_process \
+	tests/helpers/rows_sockets \
 	tests/helpers/signals \
 	tests/helpers/sockets \
 	tests/helpers/sparse \
@@ -42,6 +48,7 @@ HELPERS = \
 check_PROGRAMS += $(HELPERS)
 noinst_HEADERS += \
 	tests/helpers/check.h \
+	tests/helpers/rows.h \
 	tests/helpers/thread.h
 
 tests_helpers_altstack_SOURCES = tests/helpers/altstack.c
@@ -157,6 +164,42 @@ tests_helpers_recursion_CPPFLAGS = -D_GNU_SOURCE=
 tests_helpers_recursion_CFLAGS = $(HELPER_FLAGS)
 tests_helpers_recursion_LDFLAGS =
 tests_helpers_recursion_LDADD = -lm
+
+tests_helpers_rows_commands_SOURCES = tests/helpers/rows_commands.c
+tests_helpers_rows_commands_CPPFLAGS = -D_GNU_SOURCE= -I$(top_srcdir)/include
+tests_helpers_rows_commands_CFLAGS = $(HELPER_FLAGS)
+tests_helpers_rows_commands_LDFLAGS =
+tests_helpers_rows_commands_LDADD =
+
+tests_helpers_rows_files_SOURCES = tests/helpers/rows_files.c
+tests_helpers_rows_files_CPPFLAGS = -D_GNU_SOURCE= -I$(top_srcdir)/include
+tests_helpers_rows_files_CFLAGS = $(HELPER_FLAGS)
+tests_helpers_rows_files_LDFLAGS =
+tests_helpers_rows_files_LDADD =
+
+tests_helpers_rows_io_SOURCES = tests/helpers/rows_io.c
+tests_helpers_rows_io_CPPFLAGS = -D_GNU_SOURCE= -I$(top_srcdir)/include
+tests_helpers_rows_io_CFLAGS = $(HELPER_FLAGS)
+tests_helpers_rows_io_LDFLAGS =
+tests_helpers_rows_io_LDADD =
+
+tests_helpers_rows_memory_SOURCES = tests/helpers/rows_memory.c
+tests_helpers_rows_memory_CPPFLAGS = -D_GNU_SOURCE= -I$(top_srcdir)/include
+tests_helpers_rows_memory_CFLAGS = $(HELPER_FLAGS)
+tests_helpers_rows_memory_LDFLAGS =
+tests_helpers_rows_memory_LDADD =
+
+tests_helpers_rows_process_SOURCES = tests/helpers/rows_process.c
+tests_helpers_rows_process_CPPFLAGS = -D_GNU_SOURCE= -I$(top_srcdir)/include
+tests_helpers_rows_process_CFLAGS = $(HELPER_FLAGS)
+tests_helpers_rows_process_LDFLAGS =
+tests_helpers_rows_process_LDADD =
+
+tests_helpers_rows_sockets_SOURCES = tests/helpers/rows_sockets.c
+tests_helpers_rows_sockets_CPPFLAGS = -D_GNU_SOURCE= -I$(top_srcdir)/include
+tests_helpers_rows_sockets_CFLAGS = $(HELPER_FLAGS)
+tests_helpers_rows_sockets_LDFLAGS =
+tests_helpers_rows_sockets_LDADD =
 
 tests_helpers_signals_SOURCES = tests/helpers/signals.c
 tests_helpers_signals_CPPFLAGS = -D_GNU_SOURCE=
@@ -275,6 +318,7 @@ SYSTEM_TESTS = \
 	tests/system/badinput \
 	tests/system/garbage \
 	tests/system/cage \
+	tests/system/rows \
 	tests/system/stays \
 	tests/system/tools
 TESTS += $(SYSTEM_TESTS)
@@ -286,6 +330,7 @@ dist_check_SCRIPTS += \
 	tests/system/badinput \
 	tests/system/garbage \
 	tests/system/cage \
+	tests/system/rows \
 	tests/system/stays \
 	tests/system/tools
 
