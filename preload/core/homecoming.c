@@ -235,6 +235,18 @@ static int place_mapping(const struct maps_entry *map, int count, const struct m
 	return 0;
 }
 
+/*
+ * A mapping is opened as a whole before its first page comes: opened page by page it would become several, each with a history of its
+ * own (anon_vma), that the kernel never makes one again. Not what is but reserved: all of it would be charged against overcommit.
+ */
+static void open_mapping(const struct mosix_mapping *guest)
+{
+	const uint32_t others = MOSIX_MAP_FILE | MOSIX_MAP_SHARED | MOSIX_MAP_STACK | MOSIX_MAP_RESERVED;
+
+	if (guest->prot != 0 && !(guest->flags & others) && !is_library(guest->start, guest->end))
+		SYS3(__NR_mprotect, guest->start, guest->end - guest->start, PROT_READ | PROT_WRITE);
+}
+
 /* Reads what nobody can place any more, so that the channel stands before the next image. */
 static int skip(uint64_t size)
 {
@@ -376,8 +388,11 @@ int home_take(void)
 		error = -ENOMEM;
 	if (error == 0)
 		error = remove_gone(map, count, m);
-	for (uint32_t i = 0; i < m->mappings && error == 0; i++)
+	for (uint32_t i = 0; i < m->mappings && error == 0; i++) {
 		error = place_mapping(map, count, manifest_mappings(m) + i);
+		if (error == 0)
+			open_mapping(manifest_mappings(m) + i);
+	}
 	if (error == -EBADMSG)
 		return error;
 	if (error == 0)
