@@ -26,8 +26,6 @@ loader_leave:
 	movl	$16, %edx
 	movl	$1, %eax		/* write */
 	syscall
-	movl	$3, %eax		/* close */
-	syscall
 	movq	%r12, %rdi
 	movq	%rbx, %rax
 	xorl	%ebx, %ebx

@@ -8,6 +8,7 @@ HOMED_LIBS = libhomed.a $(COMMON_LIBS)
 
 libhomed_a_CPPFLAGS = $(HOMED_CPPFLAGS)
 libhomed_a_SOURCES = \
+	homed/births.c \
 	homed/book.c \
 	homed/channels.c \
 	homed/check.c \
@@ -29,6 +30,7 @@ libhomed_a_SOURCES = \
 	homed/stops.c \
 	homed/survey.c \
 	homed/truth.c \
+	homed/births.h \
 	homed/book.h \
 	homed/channels.h \
 	homed/check.h \

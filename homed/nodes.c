@@ -10,6 +10,7 @@
 #include <string.h>
 #include "common/clock.h"
 #include "common/log.h"
+#include "homed/births.h"
 #include "homed/moves.h"
 #include "homed/stops.h"
 
@@ -100,6 +101,7 @@ static void lost(struct node *n, enum node_state state, uint32_t reason, const c
 		log_info("node %s is %s: %s", n->name, node_state_name(state), n->outcome.text);
 	n->back_off_ms = n->back_off_ms * 2 > BACK_OFF_MAX ? BACK_OFF_MAX : n->back_off_ms * 2;
 	uv_timer_start(&n->timer, attempt_again, wait, 0);
+	births_node_down(n);
 	moves_node_down(n);
 }
 
@@ -191,7 +193,7 @@ static void session_message(struct session *session, void *data, const char *typ
 	n->heard_ms = uv_now(n->homed->loop);
 	if (!strcmp(type, "pong"))
 		take_facts(n, map);
-	else
+	else if (!births_message(n, type, map))
 		moves_node_message(n, type, map);
 }
 

@@ -11,6 +11,7 @@
 #include <mosix/paths.h>
 #include "common/log.h"
 #include "common/runtime.h"
+#include "homed/births.h"
 #include "homed/move.h"
 
 #define LINKS_MAX     4096
@@ -76,6 +77,7 @@ static void cut(struct order_link *link)
 	if (link->closed)
 		return;
 	link->move = NULL;
+	births_link_cut(link);
 	close_link(link);
 	if (move)
 		moves_link_cut(move, link);
@@ -160,12 +162,21 @@ int order_leave(struct order_link *link, uint32_t epoch, uint64_t deadline_ns, c
 	return r;
 }
 
+int order_child(struct order_link *link, uint32_t epoch, uint64_t birth, const int *fd, unsigned fds)
+{
+	struct mosix_order order = {
+		MOSIX_ORDER_MAGIC, MOSIX_ORDER_VERSION, MOSIX_ORDER_CHILD, .epoch = epoch, .channels = fds, .birth = birth,
+	};
+
+	return send_order(link, &order, NULL, fd, fds);
+}
+
 static void take_word(struct order_link *link, const struct mosix_word *word, ssize_t size)
 {
 	struct process *p;
 
 	if (size != sizeof(*word) || word->magic != MOSIX_ORDER_MAGIC || word->version != MOSIX_ORDER_VERSION ||
-	    word->pid != (uint32_t)link->pid || word->kind < MOSIX_WORD_HERE || word->kind > MOSIX_WORD_LOST) {
+	    word->pid != (uint32_t)link->pid || word->kind < MOSIX_WORD_HERE || word->kind > MOSIX_WORD_FORKED) {
 		log_warning("process %d said something that is not understood", link->pid);
 		cut(link);
 		return;
@@ -173,7 +184,11 @@ static void take_word(struct order_link *link, const struct mosix_word *word, ss
 	link->spoken = true;
 	link->heard_ms = uv_now(link->orders->homed->loop);
 	p = process_find(link->orders->homed, link->pid);
-	if (p)
+	if (word->kind == MOSIX_WORD_FORK)
+		births_ask(link->orders->homed, p, link, word);
+	else if (word->kind == MOSIX_WORD_FORKED)
+		births_forked(link->orders->homed, link->pid, link, word);
+	else if (p)
 		moves_word(p, link, word);
 	else if (word->kind == MOSIX_WORD_HERE)
 		order_none(link);
@@ -278,7 +293,7 @@ static void sweep(uv_timer_t *timer)
 
 		next = LIST_NEXT(link, list);
 		if (!link->move && silent > (link->spoken ? IDLE_MS : FIRST_MS) && !is_away(o, link->pid))
-			close_link(link);
+			cut(link);
 	}
 }
 

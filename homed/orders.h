@@ -30,6 +30,9 @@ int order_home(struct order_link *link, uint32_t epoch);
 int order_leave(struct order_link *link, uint32_t epoch, uint64_t deadline_ns, const char *node, const struct files *files,
 		const int *fd, unsigned fds);
 
+/* The channels of a child, and the name of its birth. 0 or -errno. */
+int order_child(struct order_link *link, uint32_t epoch, uint64_t birth, const int *fd, unsigned fds);
+
 /* Words and the end of this connection concern that move from now on; NULL: none. */
 void order_link_bind(struct order_link *link, struct move *move);
 /* The move has no connection any more; what still comes over it is about no move. */

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include "common/log.h"
 #include "common/step.h"
+#include "homed/births.h"
 #include "homed/check.h"
 #include "homed/churn.h"
 #include "homed/orders.h"
@@ -303,7 +304,7 @@ void moves_stop(struct homed *homed)
 {
 	struct move *m = LIST_FIRST(&moves), *next;
 
-	(void)homed;
+	births_stop(homed);
 	for (; m; m = next) {
 		next = LIST_NEXT(m, list);
 		if (m->state < MOVE_ORDERED)

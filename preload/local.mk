@@ -21,6 +21,7 @@ libcore_la_SOURCES = \
 	preload/core/capture_home.c \
 	preload/core/deputy.c \
 	preload/core/deputy_call.c \
+	preload/core/deputy_fork.c \
 	preload/core/deputy_signals.c \
 	preload/core/deputy_thread.c \
 	preload/core/entry_check.c \
@@ -29,6 +30,7 @@ libcore_la_SOURCES = \
 	preload/core/freeze.c \
 	preload/core/gate.c \
 	preload/core/gate_call.c \
+	preload/core/gate_fork.c \
 	preload/core/gate_local.c \
 	preload/core/gate_signal.c \
 	preload/core/gate_thread.c \
@@ -51,6 +53,7 @@ libcore_la_SOURCES = \
 	preload/core/marshal_strings.c \
 	preload/core/orders.c \
 	preload/core/pages.c \
+	preload/core/receive.c \
 	preload/core/resume.c \
 	preload/core/sigframe.c \
 	preload/core/start.c \
@@ -66,6 +69,7 @@ libcore_la_SOURCES = \
 	preload/core/capture_parts.h \
 	preload/core/core.h \
 	preload/core/deputy.h \
+	preload/core/deputy_fork.h \
 	preload/core/deputy_signals.h \
 	preload/core/deputy_thread.h \
 	preload/core/entry.h \
@@ -74,6 +78,7 @@ libcore_la_SOURCES = \
 	preload/core/frames.h \
 	preload/core/freeze.h \
 	preload/core/gate.h \
+	preload/core/gate_fork.h \
 	preload/core/gate_thread.h \
 	preload/core/gone.h \
 	preload/core/guest.h \
@@ -85,6 +90,7 @@ libcore_la_SOURCES = \
 	preload/core/marshal_wire.h \
 	preload/core/orders.h \
 	preload/core/pages.h \
+	preload/core/receive.h \
 	preload/core/resume.h \
 	preload/core/sigabi.h \
 	preload/core/sigframe.h \

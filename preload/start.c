@@ -67,10 +67,13 @@ static void after_fork(void)
 	if (!wrap_on)
 		return;
 	wrap_on = (int)wrap_raw_(SYS_getpid, 0);
+	mosix_own.pending = 0;	/* pending signals are not inherited, nor is CPU time */
+	mosix_own.away_ns = 0;
+	altstack_forked();
+	if (core_is_guest())	/* its deputy has done the rest */
+		return;
 	secret = enroll_secret();
 	core_forked(secret);
-	mosix_own.pending = 0;	/* pending signals are not inherited */
-	altstack_forked();
 	fd = enroll_connect();
 	if (fd >= 0)
 		enroll_send(fd, (uint32_t)wrap_on, secret, core_arena());

@@ -26,6 +26,7 @@ enum { STAND_MS = 10000 };
 struct cage {
 	int socket;
 	int warden;	/* pidfd */
+	pid_t pid;	/* of the warden */
 };
 
 static const char *const sentences[] = {
@@ -120,12 +121,13 @@ static int start_warden(const char *home, int loader, struct cage *ret, enum war
 		return error;
 	}
 	ret->socket = pair[0];
+	ret->pid = (pid_t)pid;
 	return 0;
 }
 
 static int open_cage(const char *home, struct cage **ret, enum warden_step *ret_step)
 {
-	struct cage c = { -1, -1 }, *copy;
+	struct cage c = { -1, -1, 0 }, *copy;
 	int loader, r;
 
 	*ret_step = WARDEN_LOADER;
@@ -186,6 +188,11 @@ int cage_fd(const struct cage *c)
 	return c->socket;
 }
 
+pid_t cage_warden(const struct cage *c)
+{
+	return c->pid;
+}
+
 int cage_read(struct cage *c, struct cage_event *ret)
 {
 	struct warden_answer a;
@@ -244,6 +251,16 @@ int cage_spawn(struct cage *c, uint32_t pid, uint32_t epoch, int64_t mono_offset
 	if (loader_socket < 0)
 		return -EBADF;
 	return request(c, &q, loader_socket);
+}
+
+int cage_adopt(struct cage *c, uint32_t pid, uint32_t epoch)
+{
+	return request(c, &(struct warden_request){ .kind = WARDEN_ADOPT, .pid = pid, .epoch = epoch }, -1);
+}
+
+int cage_sweep(struct cage *c)
+{
+	return request(c, &(struct warden_request){ .kind = WARDEN_SWEEP }, -1);
 }
 
 int cage_signal(struct cage *c, uint32_t pid, uint32_t epoch, int sig)

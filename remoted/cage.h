@@ -66,6 +66,18 @@ int cage_read(struct cage *c, struct cage_event *ret);
 int cage_spawn(struct cage *c, uint32_t pid, uint32_t epoch, int64_t mono_offset_ns, int64_t boot_offset_ns,
 	       uint64_t stack_limit, int loader_socket);
 
+/*
+ * A guest has made this process, which is the warden's child: it is a guest, too, and its end is told by ENDED, at once if it has
+ * ended already. Does not block.
+ */
+int cage_adopt(struct cage *c, uint32_t pid, uint32_t epoch);
+
+/* The last guest has gone: so does whatever else it may have left there. Does not block. */
+int cage_sweep(struct cage *c);
+
+/* The warden's number here. */
+pid_t cage_warden(const struct cage *c);
+
 /* SIGSTOP, SIGCONT or SIGKILL (else -EINVAL) to the guest if it lives, in that epoch. Does not block. */
 int cage_signal(struct cage *c, uint32_t pid, uint32_t epoch, int sig);
 

@@ -7,10 +7,11 @@
  * The guest can read the secret out of its own memory, so the secret is no wall: it only tells the gate's calls from the
  * program's. The wall (promise P7) is the set of calls that pass with it. Each member works on the guest's own memory,
  * its own registers and signal state, its clocks, its own threads, or descriptors that it has; and it has exactly those of
- * plan.h: sockets to its own deputy and two views of its own memory. No call in the set names a file, an address of the network
- * or another process, or changes credentials or limits. Whoever adds a call here has to keep that sentence true.
+ * plan.h: sockets to its own deputy and to its remoted, from which it gets more of the same for a child, and two views of its own
+ * memory. No call in the set names a file or an address of the network, changes credentials or limits, or does more to another
+ * process than ring the doorbell of one of its own home's. Whoever adds a call here has to keep that sentence true.
  *
- * clone3 makes threads, and cannot be kept from making processes, for its flags lie in memory. What it makes has this filter,
+ * clone3 makes threads and children, and cannot be kept from making others, for its flags lie in memory. What it makes has this filter,
  * no capability but CAP_CHECKPOINT_RESTORE, and no way into another namespace (warden_enclose.c); it can take only numbers of
  * its own home's processes, holds no descriptors but copies of the guest's and pidfds of its like, for which no call is allowed
  * but close, read and ppoll, and ends with the last guest of its home.
@@ -22,10 +23,9 @@
 #include <linux/filter.h>
 
 /*
- * Builds the program for one guest (a few milliseconds: before the freeze). pid: its own, in the cage. gate_secret: page aligned,
- * because mmap's sixth argument is an offset; not 0; below 2^47; else -EINVAL. *ret_program is the caller's to free(). 0 or
- * -errno.
+ * Builds the program for one guest and its children (a few milliseconds: before the freeze). gate_secret: page aligned, because
+ * mmap's sixth argument is an offset; not 0; below 2^47; else -EINVAL. *ret_program is the caller's to free(). 0 or -errno.
  */
-int filter_build(uint64_t gate_secret, uint32_t pid, struct sock_filter **ret_program, uint32_t *ret_length);
+int filter_build(uint64_t gate_secret, struct sock_filter **ret_program, uint32_t *ret_length);
 
 #endif

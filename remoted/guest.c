@@ -18,6 +18,7 @@
 #include "common/log.h"
 #include "common/reason.h"
 #include "common/step.h"
+#include "remoted/child.h"
 #include "remoted/filter.h"
 #include "remoted/landing.h"
 #include "remoted/node.h"
@@ -36,6 +37,7 @@ static const struct {
 	[GUEST_SPAWNING] = { "spawning",  5000, MOSIX_WHY_PID_TAKEN,  NULL },
 	[GUEST_ACCEPTED] = { "accepted", 15000, MOSIX_WHY_NO_CHANNEL, "its channels did not come" },
 	[GUEST_LINKED]   = { "linked",   60000, MOSIX_WHY_TIMED_OUT,  "no image came on the page channel" },
+	[GUEST_AWAITED]  = { "awaited",  15000, MOSIX_WHY_TIMED_OUT,  "its parent did not make it" },
 	[GUEST_PLANNED]  = { "planned",      0, MOSIX_WHY_NONE,       NULL },
 	[GUEST_RUNNING]  = { "running",      0, MOSIX_WHY_NONE,       NULL },
 	[GUEST_DYING]    = { "dying",        0, MOSIX_WHY_NONE,       NULL },
@@ -91,7 +93,7 @@ struct guest *guest_new(struct home *home, struct visitor *visitor, uint32_t pid
 	g->visitor = visitor;
 	g->pid = pid;
 	g->epoch = epoch;
-	g->loader = -1;
+	g->loader = g->control = -1;
 	LIST_INSERT_HEAD(&home->guests, g, link);
 	return g;
 }
@@ -127,6 +129,7 @@ static void release(struct guest *g)
 {
 	watch_end(&g->watch);
 	close_fd(&g->loader);
+	close_fd(&g->control);
 	guest_close_channels(g);
 	for (uint32_t i = 0; i < g->file_count; i++) {
 		if (g->files[i].file)
@@ -236,7 +239,7 @@ void guest_spawn(struct guest *g)
 		return;
 	}
 	/* Now, because it takes milliseconds, and the process is not frozen yet. */
-	if (!g->filter && (make_secret(&g->secret) < 0 || filter_build(g->secret, g->pid, &g->filter, &g->filter_length) < 0)) {
+	if (!g->filter && (make_secret(&g->secret) < 0 || filter_build(g->secret, &g->filter, &g->filter_length) < 0)) {
 		guest_fail(g, MOSIX_WHY_NO_CAGE, 0, "its system call filter cannot be built");
 		return;
 	}
@@ -349,6 +352,10 @@ bool guest_link(struct node *node, int fd, const struct mosix_channel_hello *hel
 	if (++g->linked < g->channel_count)
 		return true;
 	explicit_bzero(g->token, sizeof g->token);
+	if (g->parent_pid) {
+		child_linked(g);
+		return true;
+	}
 	msg_begin(&m, "linked");
 	msg_add_uint(&m, "id", g->id);
 	visitor_send(g->visitor, &m);

@@ -8,6 +8,7 @@
  *   spawning  the cage starts the process (after an earlier guest of that pid has gone)
  *   accepted  the process waits for its plan, the door for its channels
  *   linked    channels are there; home freezes the process; its manifest is read from the page channel
+ *   awaited   it is to be a child of another guest, which has its channels (child.h)
  *   planned   the loader has everything and builds
  *   running   it computes
  *   dying     it was killed, or must be as soon as it exists; its end is reported when the cage says so
@@ -29,8 +30,8 @@
 #include "remoted/cage.h"
 #include "remoted/home.h"
 
-enum guest_state { GUEST_OFFERING, GUEST_NEEDING, GUEST_SPAWNING, GUEST_ACCEPTED, GUEST_LINKED, GUEST_PLANNED, GUEST_RUNNING,
-		   GUEST_DYING, GUEST_STATES };
+enum guest_state { GUEST_OFFERING, GUEST_NEEDING, GUEST_SPAWNING, GUEST_ACCEPTED, GUEST_LINKED, GUEST_AWAITED,
+		   GUEST_PLANNED, GUEST_RUNNING, GUEST_DYING, GUEST_STATES };
 
 enum guest_process { GUEST_NO_PROCESS, GUEST_ASKED_FOR, GUEST_ALIVE };
 
@@ -65,7 +66,9 @@ struct guest {
 	uint64_t secret;
 	struct sock_filter *filter;
 	uint32_t filter_length;
-	int loader;			/* this end of the loader's socket */
+	int loader;			/* this end of the loader's socket, which is the guest's link later; -1 none */
+	uint32_t parent_pid, parent_epoch;	/* of a child of another guest; else 0 */
+	int control;			/* of such a child, until its doorbell hangs; -1 none */
 	int *channels;			/* by number; -1 until they come */
 	uint32_t channel_count, linked;	/* that were offered, that have come */
 	struct watch *watch;		/* on the page channel while linked, on the loader while planned */

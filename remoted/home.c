@@ -250,7 +250,11 @@ static void tidy(void *data)
 		if (g->state == GUEST_SPAWNING && g->process == GUEST_NO_PROCESS)
 			guest_spawn(g);
 	}
-	if (!LIST_EMPTY(&h->guests) || h->visitor)
+	if (!LIST_EMPTY(&h->guests))
+		return;
+	if (h->cage)
+		cage_sweep(h->cage);	/* a hostile guest may have cloned processes of which nobody knows */
+	if (h->visitor)
 		return;
 	leave_cage(h);
 	if (TAILQ_EMPTY(&h->ended))

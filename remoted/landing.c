@@ -67,9 +67,7 @@ static void hear_loader(void *data)
 
 		guest_fail(g, reason, failure.error, "%s", text);
 	} else {
-		watch_end(&g->watch);
-		close(g->loader);
-		g->loader = -1;
+		watch_end(&g->watch);	/* the socket stays: it is the guest's link */
 		guest_enter(g, GUEST_RUNNING);
 	}
 }

@@ -10,6 +10,7 @@ libremoted_a_CPPFLAGS = $(REMOTED_CPPFLAGS)
 libremoted_a_SOURCES = \
 	remoted/cache.c \
 	remoted/cage.c \
+	remoted/child.c \
 	remoted/door.c \
 	remoted/filter.c \
 	remoted/guest.c \
@@ -26,6 +27,7 @@ libremoted_a_SOURCES = \
 	remoted/watch.c \
 	remoted/cache.h \
 	remoted/cage.h \
+	remoted/child.h \
 	remoted/door.h \
 	remoted/filter.h \
 	remoted/guest.h \

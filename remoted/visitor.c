@@ -13,6 +13,7 @@
 #include "common/log.h"
 #include "common/reason.h"
 #include "common/relay.h"
+#include "remoted/child.h"
 #include "remoted/door.h"
 #include "remoted/guest.h"
 #include "remoted/home.h"
@@ -77,6 +78,7 @@ static const struct {
 	{ "ping",    ping },
 	{ "offer",   offer_take },
 	{ "content", offer_content },
+	{ "child",   child_take },
 	{ "cancel",  cancel },
 	{ "signal",  forward_signal },
 };

@@ -42,19 +42,10 @@ static void answer(int socket, const struct warden_answer *a)
 		_exit(1);
 }
 
-static bool empty(void)
-{
-	for (int i = 0; i < GUESTS_MAX; i++)
-		if (guests[i].pid != 0)
-			return false;
-	return true;
-}
-
-/* A hostile guest may have cloned processes, which end up with us: they go with the last guest, if not before. */
+/* Also children of guests before they are adopted, and what a hostile guest may have cloned. */
 static void reap(int socket)
 {
 	struct guest *g;
-	bool ended = false;
 	int status;
 	pid_t pid;
 
@@ -67,10 +58,7 @@ static void reap(int socket)
 			.kind = CAGE_ENDED, .pid = g->pid, .epoch = g->epoch, .status = status,
 		});
 		*g = (struct guest){ 0 };
-		ended = true;
 	}
-	if (ended && empty())
-		kill(-1, SIGKILL);
 }
 
 /* Takes loader_socket: once remoted knows, only the guest has it. */
@@ -100,6 +88,19 @@ static void spawn(const struct warden *w, const struct warden_request *q, int lo
 	if (loader_socket >= 0)
 		close(loader_socket);
 	answer(w->socket, &a);
+}
+
+static void adopt(const struct warden *w, const struct warden_request *q)
+{
+	struct guest *g;
+
+	reap(w->socket);
+	g = find(0);
+	/* Not reaped, so it is still the one that is meant. */
+	if (g != NULL && q->pid > 1 && q->pid <= INT32_MAX && kill((pid_t)q->pid, 0) == 0)
+		*g = (struct guest){ q->pid, q->epoch };
+	else
+		answer(w->socket, &(struct warden_answer){ .kind = CAGE_ENDED, .pid = q->pid, .epoch = q->epoch });
 }
 
 static void serve(const struct warden *w)
@@ -134,6 +135,12 @@ static void serve(const struct warden *w)
 		/* Not reaped, so the pid cannot be anybody else's. */
 		if (g != NULL && g->epoch == q.epoch)
 			kill((pid_t)q.pid, q.sig);
+		break;
+	case WARDEN_ADOPT:
+		adopt(w, &q);
+		break;
+	case WARDEN_SWEEP:
+		kill(-1, SIGKILL);
 		break;
 	}
 	if (fd >= 0)

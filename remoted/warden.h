@@ -10,7 +10,7 @@
 
 #include <stdint.h>
 
-enum warden_request_kind { WARDEN_SPAWN = 1, WARDEN_SIGNAL };
+enum warden_request_kind { WARDEN_SPAWN = 1, WARDEN_SIGNAL, WARDEN_ADOPT, WARDEN_SWEEP };
 
 struct warden_request {
 	uint32_t kind;

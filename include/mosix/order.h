@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 #define MOSIX_ORDER_MAGIC   0x6f736d31u
-#define MOSIX_ORDER_VERSION 3u
+#define MOSIX_ORDER_VERSION 4u
 #define MOSIX_ORDER_FILES   1024u
 #define MOSIX_ORDER_OTHERS  2048u
 #define MOSIX_ORDER_BATCH   250u	/* descriptors of one packet; the kernel takes 253 */
@@ -36,6 +36,8 @@ enum mosix_word_kind {
 	MOSIX_WORD_MOVED,	/* runs at the ordered node now (READY seen) */
 	MOSIX_WORD_HOME,	/* runs at home again: reason says why (0: as ordered; MOSIX_WHY_RETURN: call in detail) */
 	MOSIX_WORD_LOST,	/* the guest is gone after commit; the process ends now */
+	MOSIX_WORD_FORK,	/* the program, which is away, forks: channels for the child? Answered with CHILD, or NONE: not now */
+	MOSIX_WORD_FORKED,	/* from that child, its first word: detail is its birth, pages its secret; answered with NONE */
 };
 
 struct mosix_word {
@@ -47,7 +49,7 @@ struct mosix_word {
 	int64_t  detail;	/* errno, call number, count: as the reason says */
 	uint32_t state;		/* HERE: 0 at home, 1 away */
 	uint32_t zero;
-	uint64_t pages, bytes, freeze_ns, total_ns;	/* MOVED, HOME: of this move */
+	uint64_t pages, bytes, freeze_ns, total_ns;	/* MOVED, HOME: of this move; pages of FORKED: a secret */
 };
 
 enum mosix_order_kind {
@@ -56,6 +58,7 @@ enum mosix_order_kind {
 				   MOSIX_ORDER_BATCH channels the rest follows at once in further packets of one zero byte and as
 				   many descriptors at most */
 	MOSIX_ORDER_HOME,	/* come home */
+	MOSIX_ORDER_CHILD,	/* to FORK: the channels of a child whose epoch this is, by name of birth; the guest has its ends */
 };
 
 struct mosix_order_file {
@@ -73,8 +76,9 @@ struct mosix_order {
 	uint32_t files;			/* ≤ MOSIX_ORDER_FILES; struct mosix_order_file each, right behind this struct */
 	uint32_t others;		/* ≤ MOSIX_ORDER_OTHERS; behind those: files that homed saw, whose mappings travel as pages:
 					   device and inode; size 0 if it only did not find the file by its name */
-	uint32_t channels;		/* LEAVE: MOSIX_CHANNELS … MOSIX_CHANNELS_MAX (wire.h) */
+	uint32_t channels;		/* LEAVE: MOSIX_CHANNELS … MOSIX_CHANNELS_MAX (wire.h); CHILD: MOSIX_CHANNELS */
 	uint32_t zero;
+	uint64_t birth;			/* CHILD: what FORKED shall name */
 };
 
 #endif

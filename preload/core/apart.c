@@ -6,6 +6,7 @@
 #include "core.h"
 #include "entry.h"
 #include "lock.h"
+#include "thread.h"
 
 int apart_run(void (*f)(void *), void *argument, uint32_t *ret_tid)
 {
@@ -13,7 +14,7 @@ int apart_run(void (*f)(void *), void *argument, uint32_t *ret_tid)
 	struct clone_args args = {
 		.flags = CLONE_VM | CLONE_FS | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_CHILD_CLEARTID,
 		.child_tid = (uint64_t)&alive,
-		.stack = core_here->base + ARENA_APART, .stack_size = ARENA_APART_SIZE,
+		.stack = slot_here() + ARENA_APART, .stack_size = ARENA_APART_SIZE,
 	};
 	long tid = core_clone(&args, sizeof(args), f, argument);
 

@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-/* Runs f(argument) in such a thread and waits for its end. *ret_tid: its number. 0 or -errno. First thread only. */
+/* Runs f(argument) in such a thread, on the caller's slot, and waits for its end. *ret_tid: its number. 0 or -errno. */
 int apart_run(void (*f)(void *), void *argument, uint32_t *ret_tid);
 
 #endif

@@ -84,6 +84,7 @@ struct core_state {
 	int32_t  orders_fd;		/* deputy: the connection on which the order to come home came, 0 none */
 	int32_t  maps_fd;		/* of the process's own maps; deputy and guest */
 	int32_t  pagemap_fd;		/* guest only; at home opened for the time of a capture */
+	int32_t  link_fd;		/* guest only: to its remoted, from where the channels of children come (plan.h) */
 
 	/* The program's own state; travels both ways. */
 	struct core_urgent urgent;

@@ -6,6 +6,7 @@
 #include "core.h"
 #include "deputy.h"
 #include "deputy_signals.h"
+#include "deputy_fork.h"
 #include "deputy_thread.h"
 #include "entry.h"
 #include "frames.h"
@@ -367,7 +368,11 @@ static int answer_call(const struct mosix_frame *request)
 		return deputy_call_serve(request);
 	if (core_here->come_home || (t->held.signo && !(request->flags & MOSIX_F_INSIDE)))
 		return answer_not_begun(request);
-	return request->type == MOSIX_THREAD ? deputy_thread_begin(request) : deputy_call_serve(request);
+	switch (request->type) {
+	case MOSIX_THREAD: return deputy_thread_begin(request);
+	case MOSIX_FORK:   return deputy_fork(request);
+	default:           return deputy_call_serve(request);
+	}
 }
 
 static int answer_wish(const struct mosix_frame *request)
@@ -402,7 +407,10 @@ static int answer(const struct mosix_frame *request)
 		return answer_poll(request);
 	case MOSIX_CALL:
 	case MOSIX_THREAD:
+	case MOSIX_FORK:
 		return answer_call(request);
+	case MOSIX_UNBORN:
+		return deputy_unborn(request);
 	case MOSIX_WISH:
 		return answer_wish(request);
 	case MOSIX_STAYING:

@@ -6,6 +6,7 @@
 #include "frame_build.h"
 #include "freeze.h"
 #include "gate.h"
+#include "gate_fork.h"
 #include "gate_thread.h"
 #include "guest.h"
 #include "lock.h"
@@ -25,25 +26,35 @@ static int is_thread(uint64_t flags)
 	return (flags & CLONE_OF_THREADS) == CLONE_OF_THREADS && (flags & ~(uint64_t)(CLONE_OF_THREADS | CLONE_EXTRAS)) == 0;
 }
 
+/* What fork(3) asks for, and what a program may ask for in the same way. */
+static int is_fork(uint64_t flags)
+{
+	return (flags & ~(uint64_t)GATE_FORK_FLAGS) == KSIG_CHLD;
+}
+
 /* 0; -EFAULT; or GATE_RETURN: home's kernel must judge it. */
 static int64_t read_wish(uint64_t nr, const uint64_t arg[6], struct wish *ret)
 {
 	struct clone_args args = { 0 };
 
+	if (nr == __NR_fork) {
+		*ret = (struct wish){ .flags = KSIG_CHLD };
+		return 0;
+	}
 	if (nr == __NR_clone) {
 		*ret = (struct wish){ .flags = arg[0], .stack = arg[1], .parent_tid = arg[2], .child_tid = arg[3],
 				      .tls = arg[4] };
-		return is_thread(ret->flags) ? 0 : GATE_RETURN;
+		return is_thread(ret->flags) || is_fork(ret->flags) ? 0 : GATE_RETURN;
 	}
 	if (arg[1] < CLONE_ARGS_SIZE_VER0 || arg[1] > sizeof(args))
 		return GATE_RETURN;
 	if (core_copy_in(&args, arg[0], arg[1]) != 0)
 		return -EFAULT;
 	*ret = (struct wish){ args.flags, args.stack + args.stack_size, args.tls, args.parent_tid, args.child_tid };
-	if (!is_thread(args.flags) || args.exit_signal || args.set_tid || args.set_tid_size || args.cgroup ||
-	    (args.stack == 0) != (args.stack_size == 0))
+	if (args.set_tid || args.set_tid_size || args.cgroup || (args.stack == 0) != (args.stack_size == 0) || args.flags & CSIGNAL)
 		return GATE_RETURN;
-	return 0;
+	ret->flags |= args.exit_signal;	/* where clone(2) has it */
+	return is_fork(ret->flags) || (is_thread(args.flags) && args.exit_signal == 0) ? 0 : GATE_RETURN;
 }
 
 /* A free slot, taken; 0: there is none. */
@@ -174,6 +185,8 @@ int64_t gate_clone(struct kernel_ucontext *uc, uint64_t nr, const uint64_t arg[6
 	int64_t result = read_wish(nr, arg, &wish);
 	uint32_t n;
 
+	if (result == 0 && is_fork(wish.flags) && wish.stack == 0)
+		return gate_fork(uc, nr, wish.flags, wish.parent_tid, wish.child_tid);
 	if (result != 0)
 		return result;
 	n = take_slot();

@@ -41,6 +41,7 @@ static void take_state(const struct mosix_manifest *m, uint32_t channels)
 		s->channel_fd[i] = MOSIX_GUEST_CHANNELS + (int32_t)i;
 	s->maps_fd = MOSIX_GUEST_MAPS;
 	s->pagemap_fd = MOSIX_GUEST_PAGEMAP;
+	s->link_fd = MOSIX_GUEST_CHANNELS + (int32_t)channels;
 	memcpy(s->action, m->action, sizeof(s->action));
 	s->heap_start = m->brk_start;
 	s->away_user = m->cpu_user_ns;

@@ -4,23 +4,16 @@
 #include "arena.h"
 #include "core.h"
 #include "orders.h"
+#include "receive.h"
 
 /* bits/socket.h, asm-generic/socket.h */
 enum { CORE_AF_UNIX = 1, CORE_SEQPACKET = 5, CORE_CLOEXEC = 02000000, CORE_SOL_SOCKET = 1, CORE_SO_RCVTIMEO = 20,
-       CORE_SO_SNDTIMEO = 21, CORE_SCM_RIGHTS = 1, CORE_MSG_CMSG_CLOEXEC = 0x40000000, CORE_MSG_NOSIGNAL = 0x4000,
-       CORE_MSG_CTRUNC = 8 };
+       CORE_SO_SNDTIMEO = 21, CORE_MSG_NOSIGNAL = 0x4000 };
 
 #define ORDERS_SECONDS 10
 #define RLIMIT_NOFILE  7
 #define HIGHEST        65536	/* the kernel allocates a table up to the highest number */
 #define HIDDEN         8	/* descriptors of the deputy besides its channels */
-
-struct core_msghdr {
-	void *name; uint32_t namelen, pad;
-	struct { void *base; uint64_t length; } *iov; uint64_t iovlen;
-	void *control; uint64_t controllen;
-	uint32_t flags, pad2;
-};
 
 int orders_connect(void)
 {
@@ -54,46 +47,25 @@ int orders_say(int fd, struct mosix_word *word)
 	return n == (long)sizeof(*word) ? 0 : n < 0 ? (int)n : -EIO;
 }
 
-static void close_all(const int *fds, unsigned count)
-{
-	for (unsigned i = 0; i < count; i++)
-		SYS1(__NR_close, fds[i]);
-}
-
-/* One packet and the descriptors that come with it, which are added to fds[*got]. Its length or -errno. */
-static long receive(int fd, void *packet, uint64_t capacity, int *fds, unsigned *got, unsigned most)
-{
-	union { uint64_t align; uint8_t bytes[16 + MOSIX_ORDER_BATCH * sizeof(int)]; } control;
-	struct { uint64_t length; int32_t level, type; } *head = (void *)control.bytes;
-	struct { void *base; uint64_t length; } iov = { packet, capacity };
-	struct core_msghdr message = { .iov = (void *)&iov, .iovlen = 1, .control = control.bytes,
-				       .controllen = sizeof(control) };
-	const int *came = (const int *)(control.bytes + 16);
-	long n = SYS3(__NR_recvmsg, fd, &message, CORE_MSG_CMSG_CLOEXEC);
-	unsigned count = 0;
-
-	if (n < 0)
-		return n;
-	if (message.controllen >= 16 && head->level == CORE_SOL_SOCKET && head->type == CORE_SCM_RIGHTS)
-		count = (unsigned)((head->length - 16) / sizeof(int));
-	if (count > most - *got || message.flags & CORE_MSG_CTRUNC) {
-		close_all(came, count);
-		return -EBADMSG;
-	}
-	memcpy(fds + *got, came, count * sizeof(int));
-	*got += count;
-	return n;
-}
-
 static int is_sound(const struct mosix_order *order, uint64_t size)
 {
 	if (size < sizeof(*order) || order->magic != MOSIX_ORDER_MAGIC || order->version != MOSIX_ORDER_VERSION)
 		return 0;
 	if (order->files > MOSIX_ORDER_FILES || order->others > MOSIX_ORDER_OTHERS)
 		return 0;
-	if (order->kind == MOSIX_ORDER_LEAVE ? order->channels < MOSIX_CHANNELS || order->channels > MOSIX_CHANNELS_MAX :
-					       order->channels)
-		return 0;
+	switch (order->kind) {
+	case MOSIX_ORDER_LEAVE:
+		if (order->channels < MOSIX_CHANNELS || order->channels > MOSIX_CHANNELS_MAX)
+			return 0;
+		break;
+	case MOSIX_ORDER_CHILD:
+		if (order->channels != MOSIX_CHANNELS)
+			return 0;
+		break;
+	default:
+		if (order->channels != 0)
+			return 0;
+	}
 	return size == sizeof(*order) + ((uint64_t)order->files + order->others) * sizeof(struct mosix_order_file);
 }
 
@@ -109,17 +81,17 @@ int orders_hear(int fd, struct mosix_order *order, uint64_t capacity, int *ret_f
 	raised = old;
 	raised.soft = old.hard;
 	SYS4(__NR_prlimit64, 0, RLIMIT_NOFILE, &raised, NULL);
-	n = receive(fd, order, capacity, ret_fds, &got, MOSIX_CHANNELS_MAX);
+	n = receive_fds(fd, order, capacity, ret_fds, &got, MOSIX_CHANNELS_MAX);
 	sound = n >= 0 && is_sound(order, (uint64_t)n);
 
 	while (sound && got < order->channels) {
 		unsigned before = got;
 
-		sound = receive(fd, &more, 1, ret_fds, &got, order->channels) == 1 && got > before;
+		sound = receive_fds(fd, &more, 1, ret_fds, &got, order->channels) == 1 && got > before;
 	}
 	SYS4(__NR_prlimit64, 0, RLIMIT_NOFILE, &old, NULL);
 	if (!sound || got != order->channels) {
-		close_all(ret_fds, got);
+		receive_close(ret_fds, got);
 		return n < 0 ? (int)n : -EBADMSG;
 	}
 	order->node[sizeof(order->node) - 1] = '\0';

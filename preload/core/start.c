@@ -65,7 +65,10 @@ void core_forked(uint64_t secret)
 	if (s->slot_count > 0)	/* of threads that the child has not */
 		SYS2(__NR_munmap, s->slots, s->slot_count * MOSIX_SLOT_SIZE);
 	s->slot_count = 0;
-	s->phase = s->lock = 0;
+	if (s->old_slots != 0)
+		SYS2(__NR_munmap, s->old_slots, s->old_count * MOSIX_SLOT_SIZE);
+	s->old_slots = 0;
+	s->phase = s->lock = s->standing = 0;
 }
 
 int core_is_guest(void) { return core_here->place == PLACE_GUEST; }

@@ -152,7 +152,7 @@ void guest_plan(struct guest *g, unsigned files)
 	for (unsigned i = 0; i < g->image.m.mappings; i++)
 		if (g->image.mapping[i].start == CAGE_FILE)
 			g->image.mapping[i].file = files - 1;
-	ck_assert_int_eq(filter_build(SECRET, PID, &filter, &p.filter_length), 0);
+	ck_assert_int_eq(filter_build(SECRET, &filter, &p.filter_length), 0);
 	p.manifest_size = sizeof(g->image.m) + manifest_tail(&g->image.m);
 	ck_assert_int_eq(plan_send(g->loader, &p, filter, &g->image, fds, g->channels + files), 0);
 	free(filter);

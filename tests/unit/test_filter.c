@@ -102,7 +102,7 @@ static int enter(void)
 	uint32_t length;
 
 	own_pid = (uint32_t)getpid();
-	if (filter_build(SECRET, own_pid, &program, &length) != 0)
+	if (filter_build(SECRET, &program, &length) != 0)
 		return 1;
 	fprog = (struct sock_fprog){ .len = (unsigned short)length, .filter = program };
 	if (syscall(SYS_rt_sigaction, SIGSYS, &action, NULL, 8) != 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
@@ -247,9 +247,9 @@ START_TEST(bad_secrets_are_refused)
 	struct sock_filter *program;
 	uint32_t length;
 
-	ck_assert_int_eq(filter_build(0, 1, &program, &length), -EINVAL);
-	ck_assert_int_eq(filter_build(0x1001, 1, &program, &length), -EINVAL);
-	ck_assert_int_eq(filter_build(1ull << 47, 1, &program, &length), -EINVAL);
+	ck_assert_int_eq(filter_build(0, &program, &length), -EINVAL);
+	ck_assert_int_eq(filter_build(0x1001, &program, &length), -EINVAL);
+	ck_assert_int_eq(filter_build(1ull << 47, &program, &length), -EINVAL);
 }
 END_TEST
 

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#define _GNU_SOURCE
+#include "remoted/child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <mosix/plan.h>
+
+#include "common/log.h"
+#include "common/reason.h"
+#include "remoted/guest.h"
+#include "remoted/node.h"
+#include "remoted/visitor.h"
+
+/* ---- the offer ---- */
+
+static bool lives(const struct guest *g)
+{
+	return (g->state == GUEST_PLANNED || g->state == GUEST_RUNNING) && g->process == GUEST_ALIVE && g->loader >= 0;
+}
+
+static bool has_room(const struct node *node)
+{
+	uint64_t taken = machine_descriptors() + node_descriptors_promised(node) + node_descriptors(node, MOSIX_CHANNELS);
+
+	return taken + 64 < node->machine.descriptors;
+}
+
+int child_take(struct visitor *v, const msgpack_object *map)
+{
+	struct guest *parent, *child = NULL;
+	uint32_t pid, epoch;
+	const void *token;
+	uint64_t id;
+	size_t size;
+	struct msg m;
+
+	if (msg_get_uint(map, "id", &id) < 0 || msg_get_u32(map, "pid", &pid) < 0 || msg_get_u32(map, "epoch", &epoch) < 0 ||
+	    msg_get_bin(map, "token", &token, &size) < 0 || size != MOSIX_TOKEN_SIZE)
+		return -EPROTO;
+	parent = guest_find(v->node, v->name, pid, epoch);
+	if (parent && lives(parent) && has_room(v->node))
+		child = guest_new(parent->home, v, 0, (uint32_t)id);
+	if (!child || guest_await_channels(child, MOSIX_CHANNELS) < 0) {
+		if (child)
+			guest_free(child);
+		visitor_refuse(v, id, MOSIX_WHY_REFUSED, 0, reason_sentence(MOSIX_WHY_REFUSED));
+		return 0;
+	}
+	child->id = id;
+	child->parent_pid = pid;
+	child->parent_epoch = epoch;
+	memcpy(child->token, token, MOSIX_TOKEN_SIZE);
+	guest_enter(child, GUEST_ACCEPTED);
+	msg_begin(&m, "accept");
+	msg_add_uint(&m, "id", id);
+	visitor_send(v, &m);
+	return 0;
+}
+
+/* ---- its channels, to the parent ---- */
+
+static int send_fds(int link, const int *fds, unsigned count)
+{
+	union {
+		char space[CMSG_SPACE(MOSIX_BIRTH_FDS * sizeof(int))];
+		struct cmsghdr align;
+	} control = { 0 };
+	struct iovec iov = { (void *)"", 1 };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.space, .msg_controllen = CMSG_SPACE(count * sizeof(int)),
+	};
+	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(count * sizeof(int));
+	memcpy(CMSG_DATA(c), fds, count * sizeof(int));
+	return sendmsg(link, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) == 1 ? 0 : -errno;
+}
+
+static int open_link(int pair[2])
+{
+	const int on = 1;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	if (setsockopt(pair[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof on) == 0)
+		return 0;
+	close(pair[0]);
+	close(pair[1]);
+	return -EIO;
+}
+
+/* Everything but the control channel is the guest's alone from now on: its end of file is what home goes by. */
+static void keep_control(struct guest *child)
+{
+	child->control = child->channels[MOSIX_CHANNEL_CONTROL];
+	child->channels[MOSIX_CHANNEL_CONTROL] = -1;
+	guest_close_channels(child);
+}
+
+static void hear(void *data);
+
+static int hand_over(struct guest *child, const struct guest *parent)
+{
+	int pair[2], fds[MOSIX_BIRTH_FDS], r = open_link(pair);
+
+	if (r < 0)
+		return r;
+	for (unsigned i = 0; i < MOSIX_CHANNELS; i++) {
+		fcntl(child->channels[i], F_SETFL, fcntl(child->channels[i], F_GETFL) & ~O_NONBLOCK);
+		fds[i] = child->channels[i];
+	}
+	fds[MOSIX_CHANNELS] = pair[1];
+	r = send_fds(parent->loader, fds, MOSIX_BIRTH_FDS);
+	close(pair[1]);
+	child->loader = pair[0];
+	if (r < 0)
+		return r;
+	keep_control(child);
+	child->watch = watch_new(child->home->node->loop, child->loader, hear, child);
+	return child->watch ? 0 : -ENOMEM;
+}
+
+void child_linked(struct guest *child)
+{
+	struct node *node = child->home->node;
+	struct guest *parent = guest_find(node, child->home->name, child->parent_pid, child->parent_epoch);
+	struct msg m;
+	int r = parent && lives(parent) ? hand_over(child, parent) : -ESRCH;
+
+	if (r < 0) {
+		guest_fail(child, MOSIX_WHY_LOADER, -r, "its parent does not take its channels: %s", strerror(-r));
+		return;
+	}
+	msg_begin(&m, "linked");
+	msg_add_uint(&m, "id", child->id);
+	visitor_send(child->visitor, &m);
+	child->visitor = NULL;
+	guest_enter(child, GUEST_AWAITED);
+}
+
+/* ---- its first word ---- */
+
+/* The word and who said it, by the number that it has here. 0, or -errno; -EPIPE: the guest has thrown the link away. */
+static int hear_word(int link, pid_t *ret_pid)
+{
+	union { struct cmsghdr head; char space[CMSG_SPACE(sizeof(struct ucred))]; } control;
+	uint32_t word = 0;
+	struct iovec iov = { &word, sizeof word };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control };
+	struct ucred cred = { .pid = 0 };
+	ssize_t n = recvmsg(link, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	struct cmsghdr *c = n > 0 ? CMSG_FIRSTHDR(&msg) : NULL;
+
+	if (n < 0)
+		return errno == EINTR ? -EAGAIN : -errno;
+	if (n == 0)
+		return -EPIPE;
+	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_CREDENTIALS && c->cmsg_len == CMSG_LEN(sizeof cred))
+		memcpy(&cred, CMSG_DATA(c), sizeof cred);
+	if (n != sizeof word || word != MOSIX_BIRTH_WORD || cred.pid <= 0)
+		return -EPROTO;
+	*ret_pid = cred.pid;
+	return 0;
+}
+
+/* A line of /proc/PID/status: the numbers in it, outermost first. Returns how many, at most `most`. */
+static unsigned numbers(const char *status, const char *name, long *ret, unsigned most)
+{
+	const char *at = strstr(status, name);
+	unsigned count = 0;
+	char *end;
+
+	for (at = at ? at + strlen(name) : ""; count < most; at = end) {
+		while (*at == ' ' || *at == '\t')
+			at++;
+		ret[count] = strtol(at, &end, 10);
+		if (end == at)
+			break;
+		count++;
+	}
+	return count;
+}
+
+/* The child of the cage's warden, with one number there and one here: its number there; else 0. */
+static uint32_t number_in_cage(const struct guest *child, int proc, pid_t pid)
+{
+	long number[3], parent;
+	char status[4096];
+	int fd = openat(proc, "status", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd >= 0 ? read(fd, status, sizeof status - 1) : -1;
+
+	if (fd >= 0)
+		close(fd);
+	if (n <= 0)
+		return 0;
+	status[n] = 0;
+	if (numbers(status, "\nPPid:", &parent, 1) != 1 || parent != cage_warden(child->home->cage))
+		return 0;
+	return numbers(status, "\nNSpid:", number, 3) == 2 && number[0] == pid && number[1] > 1 ? (uint32_t)number[1] : 0;
+}
+
+/* What comes on the control channel is a ring, as the loader makes it for other guests. */
+static int hang_doorbell(int control, pid_t pid)
+{
+	const struct f_owner_ex owner = { .type = F_OWNER_PID, .pid = pid };
+	int flags = fcntl(control, F_GETFL);
+
+	if (flags < 0 || fcntl(control, F_SETOWN_EX, &owner) < 0 || fcntl(control, F_SETSIG, SIGURG) < 0 ||
+	    fcntl(control, F_SETFL, flags | O_ASYNC) < 0)
+		return -errno;
+	return 0;
+}
+
+static int welcome(struct guest *child, pid_t pid)
+{
+	char path[32];
+	int fds[2] = { -1, -1 }, proc, r = -EIO;
+
+	snprintf(path, sizeof path, "/proc/%d", (int)pid);
+	proc = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (proc < 0)
+		return -errno;
+	child->pid = number_in_cage(child, proc, pid);
+	if (child->pid) {
+		child->epoch = child->parent_epoch;
+		child->process = GUEST_ALIVE;
+		r = cage_adopt(child->home->cage, child->pid, child->epoch);
+	}
+	if (r == 0)
+		r = hang_doorbell(child->control, pid);
+	if (r == 0) {
+		fds[0] = openat(proc, "maps", O_RDONLY | O_CLOEXEC);
+		fds[1] = openat(proc, "pagemap", O_RDONLY | O_CLOEXEC);
+		r = fds[0] < 0 || fds[1] < 0 ? -errno : send_fds(child->loader, fds, 2);
+	}
+	for (unsigned i = 0; i < 2; i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+	close(proc);
+	return r;
+}
+
+static void hear(void *data)
+{
+	struct guest *child = data;
+	pid_t pid = 0;
+	int r = hear_word(child->loader, &pid);
+
+	if (r == -EAGAIN)
+		return;
+	if (r == 0 && child->home->cage)
+		r = welcome(child, pid);
+	watch_end(&child->watch);
+	close(child->control);
+	child->control = -1;
+	if (r == -EPIPE) {
+		guest_free(child);
+	} else if (r < 0) {
+		guest_fail(child, MOSIX_WHY_LOADER, -r, "what its parent made is no child: %s", strerror(-r));
+	} else {
+		log_info("guest %u/%u of %s was born to %u", child->pid, child->epoch, child->home->name, child->parent_pid);
+		guest_enter(child, GUEST_RUNNING);
+	}
+}
