@@ -73,9 +73,14 @@ static int allow(scmp_filter_ctx ctx, uint64_t gate_secret)
 		if (r == 0)
 			r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, gate_calls[i], 1, gate);
 	}
-	/* The doorbell's signal only, which every guest answers by looking around; a child has this filter and another pid. */
+	/*
+	 * The doorbell's signal, which every guest answers by looking around, and none: is the thread there? By any number, for
+	 * a child has this filter and another pid.
+	 */
 	if (r == 0)
 		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 2, gate, SCMP_A2(SCMP_CMP_EQ, SIGURG));
+	if (r == 0)
+		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 2, gate, SCMP_A2(SCMP_CMP_EQ, 0));
 	/* Not MADV_MERGEABLE: merged pages let a guest time what its neighbours' memory holds. */
 	if (r == 0)
 		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(madvise), 2, gate, SCMP_A2(SCMP_CMP_NE, MADV_MERGEABLE));
