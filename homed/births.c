@@ -2,17 +2,21 @@
 #define _GNU_SOURCE
 #include "homed/births.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
 #include <sys/random.h>
 #include "common/log.h"
 #include "homed/channels.h"
+#include "homed/move.h"
 #include "homed/nodes.h"
 #include "homed/orders.h"
 #include "homed/process.h"
 
-#define PATIENCE_MS 5000	/* until the node has answered and the channels stand; then until the child is there */
+#define PATIENCE_MS 5000	/* until the node has answered and the channels stand */
+#define LATEST_MS   600000	/* until the child is there, which may have been stopped, or never made */
+#define COMING_MS   2000	/* most are there in a hundredth of that */
 #define IDS         (1ull << 62)	/* and on: those of offers are below */
 
 struct birth {
@@ -20,13 +24,13 @@ struct birth {
 	struct homed *homed;
 	uint64_t id;
 	uint32_t epoch;			/* the child's, and its parent's */
-	uint64_t arena;
 	char node_name[CONF_NAME];
 	struct node *node;		/* NULL once the deputy has its channels */
 	uint8_t token[MOSIX_TOKEN_SIZE];
 	struct channels *channels;
 	bool connected, linked, relayed;
-	struct order_link *link;	/* who asked; NULL once answered */
+	struct order_link *link;	/* who asked; NULL once answered … */
+	uint64_t given_ms;		/* … at this time */
 	uv_timer_t deadline;
 };
 
@@ -79,7 +83,8 @@ static void give(struct birth *b)
 	b->channels = NULL;
 	b->link = NULL;
 	b->node = NULL;
-	uv_timer_start(&b->deadline, overdue, PATIENCE_MS, 0);
+	b->given_ms = uv_now(b->homed->loop);
+	uv_timer_start(&b->deadline, overdue, LATEST_MS, 0);
 }
 
 static void connected(void *data, int error)
@@ -111,12 +116,27 @@ static struct node *node_of(const struct process *p, const struct mosix_word *wo
 {
 	struct node *node = p && process_away(p) && p->epoch == word->epoch ? node_find(p->homed, p->where) : NULL;
 
-	return node && node->state == NODE_UP && !p->homed->blocked && !p->homed->stopping ? node : NULL;
+	if (!node || node->state != NODE_UP || p->homed->blocked || p->homed->stopping)
+		return NULL;
+	return p->move && p->move->kind == MOVE_HOME ? NULL : node;
+}
+
+/* Another one after each start of homed: an old child must not be taken for a new one. */
+static uint64_t new_id(void)
+{
+	static uint64_t last;
+	uint32_t random = 0;
+
+	if (!last) {
+		while (getrandom(&random, sizeof(random), 0) != sizeof(random))
+			;
+		last = IDS + ((uint64_t)random << 24);
+	}
+	return ++last;
 }
 
 void births_ask(struct homed *homed, struct process *p, struct order_link *link, const struct mosix_word *word)
 {
-	static uint64_t last_id = IDS;
 	struct node *node = node_of(p, word);
 	struct birth *b = node ? calloc(1, sizeof(*b)) : NULL;
 
@@ -126,9 +146,8 @@ void births_ask(struct homed *homed, struct process *p, struct order_link *link,
 		return;
 	}
 	b->homed = homed;
-	b->id = ++last_id;
+	b->id = new_id();
 	b->epoch = p->epoch;
-	b->arena = p->arena;
 	b->node = node;
 	memcpy(b->node_name, node->name, sizeof(b->node_name));
 	b->link = link;
@@ -182,28 +201,37 @@ bool births_message(struct node *node, const char *type, const msgpack_object *m
 	return true;
 }
 
-void births_forked(struct homed *homed, pid_t pid, struct order_link *link, const struct mosix_word *word)
+bool births_forked(struct homed *homed, pid_t pid, struct order_link *link, const struct mosix_word *word)
 {
 	struct birth *b = find((uint64_t)word->detail);
 	struct process *p;
 	int r;
 
-	if (!b || b->link || !word->pages || word->epoch != b->epoch) {
-		log_warning("process %d says that it was born, which nobody expects", pid);
-		order_none(link);
-		return;
-	}
-	r = process_register(homed, pid, word->pages, b->arena, &p);
+	if (b && (b->link || word->epoch != b->epoch))
+		b = NULL;
+	r = word->pages ? process_register(homed, pid, word->pages, word->bytes, &p) : -EPROTO;
 	if (r == 0) {
-		p->epoch = b->epoch;
-		p->relayed = b->relayed;
-		process_set_where(p, b->node_name);
-		log_debug("process %d was born at %s", pid, b->node_name);
+		p->epoch = word->epoch;
+		p->relayed = b && b->relayed;
+		process_set_where(p, b ? b->node_name : "?");	/* homed is another one since: it can be called home */
+		log_debug("process %d was born at %s", pid, process_where(p));
+		order_none(link);
 	} else {
-		log_warning("process %d, born at %s, cannot be registered: %s", pid, b->node_name, strerror(-r));
+		log_warning("process %d, born elsewhere, cannot be registered: %s", pid, strerror(-r));
 	}
-	order_none(link);
-	end(b);
+	if (b)
+		end(b);
+	return r == 0;
+}
+
+unsigned births_awaited(void)
+{
+	const struct birth *b;
+	unsigned count = 0;
+
+	LIST_FOREACH(b, &births, list)
+		count += b->given_ms && uv_now(b->homed->loop) - b->given_ms < COMING_MS;
+	return count;
 }
 
 void births_node_down(struct node *node)

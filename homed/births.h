@@ -19,8 +19,8 @@ struct process;
 /* The word FORK; p is NULL if it is not registered. */
 void births_ask(struct homed *homed, struct process *p, struct order_link *link, const struct mosix_word *word);
 
-/* The word FORKED of a process that is not registered yet. */
-void births_forked(struct homed *homed, pid_t pid, struct order_link *link, const struct mosix_word *word);
+/* The word FORKED of a process that is not registered yet: false if it cannot be. */
+bool births_forked(struct homed *homed, pid_t pid, struct order_link *link, const struct mosix_word *word);
 
 /* What a node says, if it is about a birth. */
 bool births_message(struct node *node, const char *type, const msgpack_object *map);
@@ -30,6 +30,9 @@ void births_node_down(struct node *node);
 
 /* The connection on which it was asked for is gone. */
 void births_link_cut(struct order_link *link);
+
+/* Children that will most probably come in a moment. */
+unsigned births_awaited(void);
 
 /* homed ends. */
 void births_stop(struct homed *homed);

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include "common/log.h"
+#include "homed/births.h"
 #include "homed/moves.h"
 #include "homed/process.h"
 
@@ -58,7 +59,7 @@ static void finish(struct ending *e)
 static void look(uv_timer_t *timer)
 {
 	struct ending *e = timer->data;
-	struct calls calls = { .ending = e };
+	struct calls calls = { .ending = e, .open = births_awaited() };
 
 	processes_each(e->homed, call_home, &calls);
 	if (calls.open && uv_now(e->homed->loop) < e->until)

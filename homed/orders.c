@@ -186,8 +186,10 @@ static void take_word(struct order_link *link, const struct mosix_word *word, ss
 	p = process_find(link->orders->homed, link->pid);
 	if (word->kind == MOSIX_WORD_FORK)
 		births_ask(link->orders->homed, p, link, word);
+	else if (word->kind == MOSIX_WORD_FORKED && !births_forked(link->orders->homed, link->pid, link, word))
+		cut(link);
 	else if (word->kind == MOSIX_WORD_FORKED)
-		births_forked(link->orders->homed, link->pid, link, word);
+		return;
 	else if (p)
 		moves_word(p, link, word);
 	else if (word->kind == MOSIX_WORD_HERE)

@@ -4,11 +4,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <mosix/plan.h>
@@ -46,7 +48,7 @@ int child_take(struct visitor *v, const msgpack_object *map)
 	    msg_get_bin(map, "token", &token, &size) < 0 || size != MOSIX_TOKEN_SIZE)
 		return -EPROTO;
 	parent = guest_find(v->node, v->name, pid, epoch);
-	if (parent && lives(parent) && has_room(v->node))
+	if (parent && lives(parent) && has_room(v->node) && !node_blocked(v->node))
 		child = guest_new(parent->home, v, 0, (uint32_t)id);
 	if (!child || guest_await_channels(child, MOSIX_CHANNELS) < 0) {
 		if (child)
@@ -67,13 +69,13 @@ int child_take(struct visitor *v, const msgpack_object *map)
 
 /* ---- its channels, to the parent ---- */
 
-static int send_fds(int link, const int *fds, unsigned count)
+static int send_fds(int link, uint64_t birth, const int *fds, unsigned count)
 {
 	union {
 		char space[CMSG_SPACE(MOSIX_BIRTH_FDS * sizeof(int))];
 		struct cmsghdr align;
 	} control = { 0 };
-	struct iovec iov = { (void *)"", 1 };
+	struct iovec iov = { &birth, sizeof birth };
 	struct msghdr msg = {
 		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.space, .msg_controllen = CMSG_SPACE(count * sizeof(int)),
 	};
@@ -83,7 +85,7 @@ static int send_fds(int link, const int *fds, unsigned count)
 	c->cmsg_type = SCM_RIGHTS;
 	c->cmsg_len = CMSG_LEN(count * sizeof(int));
 	memcpy(CMSG_DATA(c), fds, count * sizeof(int));
-	return sendmsg(link, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) == 1 ? 0 : -errno;
+	return sendmsg(link, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) == sizeof birth ? 0 : -errno;
 }
 
 static int open_link(int pair[2])
@@ -120,14 +122,13 @@ static int hand_over(struct guest *child, const struct guest *parent)
 		fds[i] = child->channels[i];
 	}
 	fds[MOSIX_CHANNELS] = pair[1];
-	r = send_fds(parent->loader, fds, MOSIX_BIRTH_FDS);
-	close(pair[1]);
 	child->loader = pair[0];
-	if (r < 0)
-		return r;
-	keep_control(child);
 	child->watch = watch_new(child->home->node->loop, child->loader, hear, child);
-	return child->watch ? 0 : -ENOMEM;
+	r = child->watch ? send_fds(parent->loader, child->id, fds, MOSIX_BIRTH_FDS) : -ENOMEM;
+	close(pair[1]);
+	if (r == 0)
+		keep_control(child);
+	return r;
 }
 
 void child_linked(struct guest *child)
@@ -221,27 +222,59 @@ static int hang_doorbell(int control, pid_t pid)
 	return 0;
 }
 
+/* A guest that says the word itself is none. */
+static bool is_new(const struct guest *child, uint32_t pid)
+{
+	const struct guest *other;
+
+	LIST_FOREACH(other, &child->home->guests, link)
+		if (other != child && other->pid == pid && other->process != GUEST_NO_PROCESS)
+			return false;
+	return true;
+}
+
+/* Physical addresses are shown to whomever opened it with CAP_SYS_ADMIN, which remoted has when it runs as root. -1 and errno. */
+static int open_pagemap(int proc)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct own[2], less[2];
+	int fd;
+
+	if (syscall(SYS_capget, &head, own) < 0)
+		return -1;
+	memcpy(less, own, sizeof less);
+	less[CAP_TO_INDEX(CAP_SYS_ADMIN)].effective &= ~CAP_TO_MASK(CAP_SYS_ADMIN);
+	if (syscall(SYS_capset, &head, less) < 0)
+		return -1;
+	fd = openat(proc, "pagemap", O_RDONLY | O_CLOEXEC);
+	if (syscall(SYS_capset, &head, own) < 0)
+		log_error("cannot take its capabilities back: %s", strerror(errno));
+	return fd;
+}
+
 static int welcome(struct guest *child, pid_t pid)
 {
 	char path[32];
 	int fds[2] = { -1, -1 }, proc, r = -EIO;
+	uint32_t number;
 
 	snprintf(path, sizeof path, "/proc/%d", (int)pid);
 	proc = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (proc < 0)
 		return -errno;
-	child->pid = number_in_cage(child, proc, pid);
-	if (child->pid) {
+	number = number_in_cage(child, proc, pid);
+	if (number && is_new(child, number))
+		r = cage_adopt(child->home->cage, number, child->parent_epoch);
+	if (r == 0) {
+		child->pid = number;
 		child->epoch = child->parent_epoch;
 		child->process = GUEST_ALIVE;
-		r = cage_adopt(child->home->cage, child->pid, child->epoch);
-	}
-	if (r == 0)
 		r = hang_doorbell(child->control, pid);
+	}
 	if (r == 0) {
 		fds[0] = openat(proc, "maps", O_RDONLY | O_CLOEXEC);
-		fds[1] = openat(proc, "pagemap", O_RDONLY | O_CLOEXEC);
-		r = fds[0] < 0 || fds[1] < 0 ? -errno : send_fds(child->loader, fds, 2);
+		fds[1] = open_pagemap(proc);
+		r = fds[0] < 0 || fds[1] < 0 ? -errno : send_fds(child->loader, child->id, fds, 2);
 	}
 	for (unsigned i = 0; i < 2; i++)
 		if (fds[i] >= 0)
@@ -253,18 +286,20 @@ static int welcome(struct guest *child, pid_t pid)
 static void hear(void *data)
 {
 	struct guest *child = data;
+	struct home *home = child->home;
 	pid_t pid = 0;
 	int r = hear_word(child->loader, &pid);
 
 	if (r == -EAGAIN)
 		return;
-	if (r == 0 && child->home->cage)
-		r = welcome(child, pid);
+	if (r == 0)
+		r = child->home->cage ? welcome(child, pid) : -ESRCH;
 	watch_end(&child->watch);
 	close(child->control);
 	child->control = -1;
 	if (r == -EPIPE) {
 		guest_free(child);
+		home_changed(home);
 	} else if (r < 0) {
 		guest_fail(child, MOSIX_WHY_LOADER, -r, "what its parent made is no child: %s", strerror(-r));
 	} else {

@@ -37,7 +37,7 @@ static const struct {
 	[GUEST_SPAWNING] = { "spawning",  5000, MOSIX_WHY_PID_TAKEN,  NULL },
 	[GUEST_ACCEPTED] = { "accepted", 15000, MOSIX_WHY_NO_CHANNEL, "its channels did not come" },
 	[GUEST_LINKED]   = { "linked",   60000, MOSIX_WHY_TIMED_OUT,  "no image came on the page channel" },
-	[GUEST_AWAITED]  = { "awaited",  15000, MOSIX_WHY_TIMED_OUT,  "its parent did not make it" },
+	[GUEST_AWAITED]  = { "awaited",      0, MOSIX_WHY_NONE,       NULL },
 	[GUEST_PLANNED]  = { "planned",      0, MOSIX_WHY_NONE,       NULL },
 	[GUEST_RUNNING]  = { "running",      0, MOSIX_WHY_NONE,       NULL },
 	[GUEST_DYING]    = { "dying",        0, MOSIX_WHY_NONE,       NULL },
@@ -185,7 +185,7 @@ void guest_fail(struct guest *g, enum mosix_why reason, int64_t detail, const ch
 		va_end(args);
 	}
 	log_info("guest %u/%u of %s given up while %s: %s", g->pid, g->epoch, home->name, guest_states[was].name, g->text);
-	if (was < GUEST_ACCEPTED) {
+	if (was < GUEST_ACCEPTED || (g->parent_pid && was <= GUEST_AWAITED)) {
 		visitor_refuse(g->visitor, g->id, g->reason, g->detail, g->text);
 		g->refused = true;
 	}

@@ -97,10 +97,14 @@ static void adopt(const struct warden *w, const struct warden_request *q)
 	reap(w->socket);
 	g = find(0);
 	/* Not reaped, so it is still the one that is meant. */
-	if (g != NULL && q->pid > 1 && q->pid <= INT32_MAX && kill((pid_t)q->pid, 0) == 0)
+	if (q->pid <= 1 || q->pid > INT32_MAX || find(q->pid) != NULL)
+		return;		/* remoted asks for no such thing */
+	if (g != NULL && kill((pid_t)q->pid, 0) == 0) {
 		*g = (struct guest){ q->pid, q->epoch };
-	else
-		answer(w->socket, &(struct warden_answer){ .kind = CAGE_ENDED, .pid = q->pid, .epoch = q->epoch });
+		return;
+	}
+	kill((pid_t)q->pid, SIGKILL);	/* there is no place for it, if it lives */
+	answer(w->socket, &(struct warden_answer){ .kind = CAGE_ENDED, .pid = q->pid, .epoch = q->epoch });
 }
 
 static void serve(const struct warden *w)

@@ -37,7 +37,7 @@ enum mosix_word_kind {
 	MOSIX_WORD_HOME,	/* runs at home again: reason says why (0: as ordered; MOSIX_WHY_RETURN: call in detail) */
 	MOSIX_WORD_LOST,	/* the guest is gone after commit; the process ends now */
 	MOSIX_WORD_FORK,	/* the program, which is away, forks: channels for the child? Answered with CHILD, or NONE: not now */
-	MOSIX_WORD_FORKED,	/* from that child, its first word: detail is its birth, pages its secret; answered with NONE */
+	MOSIX_WORD_FORKED,	/* from that child, its first word: detail is its birth, pages its secret, bytes its arena; answered with NONE */
 };
 
 struct mosix_word {
@@ -49,7 +49,7 @@ struct mosix_word {
 	int64_t  detail;	/* errno, call number, count: as the reason says */
 	uint32_t state;		/* HERE: 0 at home, 1 away */
 	uint32_t zero;
-	uint64_t pages, bytes, freeze_ns, total_ns;	/* MOVED, HOME: of this move; pages of FORKED: a secret */
+	uint64_t pages, bytes, freeze_ns, total_ns;	/* MOVED, HOME: of this move; FORKED: see there */
 };
 
 enum mosix_order_kind {

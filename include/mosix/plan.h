@@ -44,8 +44,9 @@ struct mosix_plan_failure {
    `channels`, and behind the channels is the link, which was the plan's socket. All block; a byte on the control channel raises
    SIGURG in the process, in whichever thread takes it.
 
-   The link: for a child that the guest is about to fork, remoted sends one byte with MOSIX_BIRTH_FDS descriptors: its channels and
-   its own link. The child says MOSIX_BIRTH_WORD there, and is sent one byte with its maps and pagemap. */
+   The link: for a child that the guest is about to fork, remoted sends the number of the birth (8 bytes) with MOSIX_BIRTH_FDS
+   descriptors: its channels and its own link. The child says MOSIX_BIRTH_WORD there, and is sent the number again, with its maps
+   and pagemap. */
 #define MOSIX_BIRTH_FDS  (MOSIX_CHANNELS + 1)
 #define MOSIX_BIRTH_WORD 0x6e726f62u
 

@@ -59,7 +59,8 @@ enum mosix_frame_type {
 				   signal */
 	MOSIX_STAYING,		/* the first thread: not all others could be brought to stand, so they go on */
 	MOSIX_FORK,		/* make a child; answered with its number in arg[0] (0: not possible here, go home), its epoch in arg[1],
-				   and whether its channels lie at the guest's link (1) in arg[2] */
+				   and in arg[2] the birth under which its channels lie at the guest's link (0: none do, also with
+				   RESTART) */
 	MOSIX_UNBORN,		/* the guest's side of the child arg[0] could not be made: home's is to vanish */
 	/* home to guest */
 	MOSIX_REPLY = 5,	/* answer to CALL and POLL: arg[0] result */

@@ -117,6 +117,8 @@ struct core_state {
 	uint32_t guest_gone;		/* a channel broke: what follows is the first deputy's to do */
 	uint32_t taking;		/* the first deputy takes the guest's image: it finds what a broken channel means */
 	uint32_t lost;			/* one deputy says that the process is lost */
+	uint64_t birth;			/* of a child that was forked away: how homed knows it */
+	uint32_t forks_known, forks_home;	/* the epoch in which the second was looked at: forks are made at home */
 	uint64_t heap_start;
 	uint64_t stack_low;		/* deputy: start of the main stack's mapping when the program left */
 	uint64_t stack_end;		/* of the main stack's mapping; deputy and guest */

@@ -313,7 +313,7 @@ int deputy_call_serve(const struct mosix_frame *request)
 		return end(request);
 	if (p.call->special == SPECIAL_SIGACTION)
 		return change_disposition(request);
-	if (p.call->where != CALL_HOME && p.call->where != CALL_BOTH)
+	if ((p.call->where != CALL_HOME && p.call->where != CALL_BOTH) || p.call->special == SPECIAL_CLONE)
 		return -EBADMSG;
 	p.dc.nr = (uint64_t)request->nr;
 	p.dc.scratch = slot_at(ARENA_SCRATCH + MOSIX_PAGE);

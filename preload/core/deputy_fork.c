@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <linux/sched.h>
 #include <linux/wait.h>
+#include <linux/mman.h>
+#include <mosix/reason.h>
 #include "apart.h"
 #include "arena.h"
 #include "core.h"
@@ -15,12 +17,14 @@
 #include "stop.h"
 #include "thread.h"
 
+#define PAGES(n) (((n) + MOSIX_PAGE - 1) & ~(MOSIX_PAGE - 1))
+
 struct forking {
 	const struct core_thread *parent;
 	int64_t  result;	/* its number; 0: not here; or -errno of the fork itself */
 	uint32_t epoch;
-	uint64_t birth;
-	int      ready;		/* the guest has its ends of the channels */
+	uint64_t birth;		/* 0: the guest has no ends of channels */
+	int      interrupted;	/* by a signal, which comes first: not made */
 	int      fds[MOSIX_CHANNELS_MAX];
 };
 
@@ -35,13 +39,20 @@ static uint64_t make_secret(void)
 	return secret;
 }
 
-static void become_child(const struct forking *f)
+static void become_child(struct forking *f)
 {
 	struct core_state *s = core_here;
+
+	for (uint32_t i = 0; i < MOSIX_CHANNELS; i++)
+		f->fds[i] = orders_hide(f->fds[i]);
+	frames_limit_stalls(f->fds[MOSIX_CHANNEL_CALL]);
+	frames_limit_stalls(f->fds[MOSIX_CHANNEL_PAGE]);
 
 	s->pid = (uint32_t)SYS0(__NR_getpid);
 	s->config.secret = make_secret();
 	s->epoch = f->epoch;
+	s->birth = f->birth;
+	s->orders_fd = 0;
 	s->channels = MOSIX_CHANNELS;
 	memcpy(s->channel_fd, f->fds, MOSIX_CHANNELS * sizeof(int));
 	s->threads = 1;
@@ -61,6 +72,7 @@ static void become_first(const struct core_thread *parent)
 {
 	struct core_thread *t = slot_thread(0);
 	struct mosix_thread own = parent->own;
+	struct core_signal held = parent->held;	/* one that came as soon as the child was there */
 
 	memset(t, 0, sizeof(*t));
 	t->own = own;
@@ -70,41 +82,41 @@ static void become_first(const struct core_thread *parent)
 	t->own.away_ns = 0;
 	t->call_fd = core_here->channel_fd[MOSIX_CHANNEL_CALL];
 	t->kernel_mask = ~0ull;
+	t->held = held;
 }
 
 /* homed has to know of it before it can do anything that homed hears of otherwise: run another program, say. */
-static void say_so(const struct forking *f)
+static void say_so(void)
 {
 	struct core_state *s = core_here;
-	struct mosix_word word = { .kind = MOSIX_WORD_FORKED, .detail = (int64_t)f->birth, .pages = s->config.secret, .state = 1 };
+	struct mosix_word word = { .kind = MOSIX_WORD_FORKED, .detail = (int64_t)s->birth, .pages = s->config.secret, .bytes = s->base,
+				   .state = 1 };
 	struct mosix_order *order = slot_at(ARENA_ORDER);
 	int fds[MOSIX_CHANNELS_MAX], fd = orders_connect();
 
-	s->orders_fd = 0;
-	if (fd < 0)
-		return;
-	if (orders_say(fd, &word) != 0 || orders_hear(fd, order, ARENA_MANIFEST - ARENA_ORDER, fds) != 0) {
-		SYS1(__NR_close, fd);
+	if (fd >= 0 && orders_say(fd, &word) == 0 && orders_hear(fd, order, ARENA_MANIFEST - ARENA_ORDER, fds) == 0) {
+		s->orders_fd = orders_hide(fd);
+		orders_guard(s->orders_fd);
 		return;
 	}
-	s->orders_fd = orders_hide(fd);
-	orders_guard(s->orders_fd);
+	SYS1(__NR_close, fd);
+	deputy_want_home(MOSIX_WHY_CUT, 0);	/* whom nobody knows nobody could call home later */
 }
 
-static void live(void *argument)
+static void live(void *nothing)
 {
-	say_so(argument);
+	(void)nothing;
+	say_so();
 	deputy_main();
 }
 
 /* On the stack apart, in the child's copy of it. */
-static void begin(void *argument)
+static __attribute__((noreturn)) void begin(struct forking *f)
 {
-	const struct forking *f = argument;
-
 	become_child(f);
 	become_first(f->parent);
-	core_call_on(slot_stack(0), live, argument);
+	core_call_on(slot_stack(0), live, NULL);
+	__builtin_unreachable();
 }
 
 /* ---- the parent ---- */
@@ -118,9 +130,68 @@ static int get_channels(struct forking *f)
 	if (fd < 0 || orders_say(fd, &word) != 0 || orders_hear(fd, order, ARENA_MANIFEST - ARENA_ORDER, f->fds) != 0)
 		return 0;
 	SYS1(__NR_close, fd);
+	if (order->kind != MOSIX_ORDER_CHILD)
+		return 0;
 	f->epoch = order->epoch;
 	f->birth = order->birth;
-	return order->kind == MOSIX_ORDER_CHILD;
+	return 1;
+}
+
+/*
+ * madvise(2): what is not to be in a child, or empty there. Home's mappings know of it, the guest's do not, so such a program forks at
+ * home. It cannot change while the program is away. A line of smaps begins "VmFlags: rd wr", wf and dc among what follows.
+ */
+static int has_advice(void)
+{
+	char *text = slot_at(ARENA_PAYLOAD);
+	uint64_t length = 0;
+	int fd = maps_open("/proc/self/smaps"), in_flags = 0, found = 0;
+	long n = -1;
+
+	while (fd >= 0 && length < ARENA_PAYLOAD_SIZE - 1 &&
+	       (n = SYS3(__NR_read, fd, text + length, ARENA_PAYLOAD_SIZE - 1 - length)) > 0)
+		length += (uint64_t)n;
+	text[length] = '\0';
+	for (const char *at = text; *at && !found; at++) {
+		if (at[0] == '\n')
+			in_flags = core_starts(at + 1, "VmFlags:");
+		else if (in_flags && at[0] == ' ')
+			found = core_starts(at, " wf") || core_starts(at, " dc");
+	}
+	SYS3(__NR_madvise, text, PAGES(length + 1), MADV_DONTNEED);
+	return n != 0 || found;
+}
+
+/* Looked at once in a stay. */
+static int forks_as_it_is(void)
+{
+	struct core_state *s = core_here;
+
+	if (s->forks_known != s->epoch) {
+		s->forks_home = (uint32_t)has_advice();
+		s->forks_known = s->epoch;
+	}
+	return !s->forks_home;
+}
+
+/*
+ * With the program's signals open, as for any other call: one that is there already acts before there is a child, which would not have
+ * got it.
+ */
+static int64_t make_child(struct forking *f)
+{
+	struct core_thread *t = core_thread();
+	struct clone_args args = { .exit_signal = KSIG_CHLD };
+	const uint64_t arg[6] = { (uint64_t)&args, sizeof(args) };
+	int64_t pid;
+
+	signals_watch();
+	signals_open(t->own.mask | ksigset_bit(KSIG_URG));
+	pid = t->held.signo ? -CORE_ERESTARTSYS : deputy_window(__NR_clone3, arg, &t->stop);
+	signals_close();
+	if (pid == 0)
+		begin(f);
+	return pid;
 }
 
 /*
@@ -130,19 +201,16 @@ static int get_channels(struct forking *f)
 static void fork_apart(void *argument)
 {
 	struct core_state *s = core_here;
-	struct clone_args args = { .exit_signal = KSIG_CHLD };
 	struct forking *f = argument;
 
-	f->ready = get_channels(f);
-	if (!f->ready)
+	if (!forks_as_it_is() || !get_channels(f))
 		return;
 	receive_close(s->channel_fd, s->channels);
 	SYS1(__NR_close, s->maps_fd);
 	if (s->orders_fd > 0)
 		SYS1(__NR_close, s->orders_fd);
-	for (uint32_t i = 0; i < MOSIX_CHANNELS; i++)
-		f->fds[i] = orders_hide(f->fds[i]);
-	f->result = core_clone(&args, sizeof(args), begin, f);
+	f->result = make_child(f);
+	f->interrupted = f->result == -CORE_ERESTARTSYS;
 }
 
 int deputy_fork(const struct mosix_frame *request)
@@ -154,10 +222,14 @@ int deputy_fork(const struct mosix_frame *request)
 
 	signals_close();
 	if (apart_run(fork_apart, &f, &tid) != 0)
-		f.result = f.ready = 0;
+		f.result = 0;
 	reply.arg[0] = (uint64_t)f.result;
 	reply.arg[1] = f.epoch;
-	reply.arg[2] = (uint64_t)f.ready;
+	reply.arg[2] = f.birth;
+	if (f.interrupted) {
+		reply.flags |= MOSIX_F_RESTART;
+		reply.length = deputy_put_signal(&reply, slot_at(ARENA_PAYLOAD));
+	}
 	if (core_here->come_home)
 		reply.flags |= MOSIX_F_COMEHOME;
 	return frames_send(t->call_fd, &reply, ARENA_PAYLOAD);

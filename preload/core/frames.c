@@ -2,6 +2,8 @@
 #include "arena.h"
 #include "core.h"
 #include "frames.h"
+
+#define STALL_SECONDS 60
 #include "thread.h"
 
 void *frames_start(uint64_t area)
@@ -51,4 +53,12 @@ int frames_finish(int fd, struct mosix_frame *ret, uint64_t area, uint64_t have)
 int frames_receive(int fd, struct mosix_frame *ret, uint64_t area)
 {
 	return frames_finish(fd, ret, area, 0);
+}
+
+void frames_limit_stalls(int fd)
+{
+	struct { int64_t sec, usec; } limit = { STALL_SECONDS, 0 };
+
+	SYS5(__NR_setsockopt, fd, 1 /* SOL_SOCKET */, 20 /* SO_RCVTIMEO */, &limit, sizeof(limit));
+	SYS5(__NR_setsockopt, fd, 1 /* SOL_SOCKET */, 21 /* SO_SNDTIMEO */, &limit, sizeof(limit));
 }

@@ -32,4 +32,7 @@ void frames_warm(uint64_t area);
 void *frames_start(uint64_t area);
 #define FRAMES_MOST (sizeof(struct mosix_frame) + ARENA_PAYLOAD_SIZE)
 
+/* A node that lives but neither reads nor writes any more is as good as gone. Idle channels are waited for by ppoll(2). */
+void frames_limit_stalls(int fd);
+
 #endif

@@ -13,21 +13,25 @@
 struct birth {
 	struct kernel_ucontext *uc;
 	uint32_t pid, epoch;
+	uint64_t number;
 	uint64_t clear_tid;
 	int fds[MOSIX_BIRTH_FDS];	/* channels and link */
 };
 
-/* One byte and exactly so many descriptors. 0 or -errno; on failure none is left open. */
-static int take_fds(int link, int *fds, unsigned count)
+/* Exactly so many descriptors, of that birth; those of others never took place. 0 or -errno; on failure none is left open. */
+static int take_fds(int link, uint64_t birth, int *fds, unsigned count)
 {
-	unsigned got = 0;
-	uint8_t byte;
-	long n = receive_fds(link, &byte, 1, fds, &got, count);
+	for (;;) {
+		unsigned got = 0;
+		uint64_t number;
+		long n = receive_fds(link, &number, sizeof(number), fds, &got, count);
 
-	if (n == 1 && got == count)
-		return 0;
-	receive_close(fds, got);
-	return n < 0 ? (int)n : -EBADMSG;
+		if (n == (long)sizeof(number) && got == count && number == birth)
+			return 0;
+		receive_close(fds, got);
+		if (n != (long)sizeof(number))
+			return n < 0 ? (int)n : -EBADMSG;
+	}
 }
 
 /* ---- the child ---- */
@@ -35,6 +39,7 @@ static int take_fds(int link, int *fds, unsigned count)
 /* Of the parent's process nothing is the child's but its memory: one thread, and descriptors of its own. */
 static void become_child(const struct birth *b)
 {
+	struct mosix_manifest *came = arena_at(ARENA_MANIFEST);
 	struct core_state *s = core_here;
 
 	receive_close(s->channel_fd, s->channels);
@@ -51,6 +56,8 @@ static void become_child(const struct birth *b)
 	s->lock = s->bell_lock = s->action_lock = s->gone_lock = 0;
 	s->freeze = s->standing = s->bell_have = 0;
 	s->away_user = s->away_system = 0;
+	came->cpu_user_ns = came->cpu_system_ns = came->away_user_ns = came->away_system_ns = 0;
+	s->birth = b->number;
 }
 
 /* The thread that forked is the first one of the child, on the first slot. */
@@ -80,7 +87,8 @@ static void live(void *argument)
 	int fds[2];
 
 	(void)argument;
-	if (SYS3(__NR_write, s->link_fd, &word, sizeof(word)) != sizeof(word) || take_fds(s->link_fd, fds, 2) != 0)
+	if (SYS3(__NR_write, s->link_fd, &word, sizeof(word)) != sizeof(word) ||
+	    take_fds(s->link_fd, s->birth, fds, 2) != 0)
 		guest_end();
 	s->maps_fd = fds[0];
 	s->pagemap_fd = fds[1];
@@ -108,7 +116,7 @@ static long bear(struct birth *b, uint64_t flags, uint64_t parent_tid, uint64_t 
 		.flags = CLONE_PARENT | flags, .parent_tid = parent_tid, .child_tid = child_tid,
 		.set_tid = (uint64_t)&pid, .set_tid_size = 1,
 	};
-	int error = take_fds(core_here->link_fd, b->fds, MOSIX_BIRTH_FDS);
+	int error = take_fds(core_here->link_fd, b->number, b->fds, MOSIX_BIRTH_FDS);
 	long born;
 
 	if (error != 0)
@@ -146,7 +154,8 @@ int64_t gate_fork(struct kernel_ucontext *uc, uint64_t nr, uint64_t flags, uint6
 	result = answer.flags & MOSIX_F_RESTART ? 0 : (int64_t)answer.arg[0];
 	birth.pid = result > 0 ? (uint32_t)result : 0;
 	birth.epoch = (uint32_t)answer.arg[1];
-	if (!(answer.flags & MOSIX_F_RESTART) && answer.arg[2])
+	birth.number = answer.arg[2];
+	if (birth.number != 0)
 		born = bear(&birth, flags, parent_tid, child_tid);
 	if (result > 0 && born <= 0)
 		tell_unborn(birth.pid);

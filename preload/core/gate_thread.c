@@ -51,7 +51,8 @@ static int64_t read_wish(uint64_t nr, const uint64_t arg[6], struct wish *ret)
 	if (core_copy_in(&args, arg[0], arg[1]) != 0)
 		return -EFAULT;
 	*ret = (struct wish){ args.flags, args.stack + args.stack_size, args.tls, args.parent_tid, args.child_tid };
-	if (args.set_tid || args.set_tid_size || args.cgroup || (args.stack == 0) != (args.stack_size == 0) || args.flags & CSIGNAL)
+	if (args.set_tid || args.set_tid_size || args.cgroup || (args.stack == 0) != (args.stack_size == 0) || args.flags & CSIGNAL ||
+	    args.exit_signal & ~(uint64_t)CSIGNAL)
 		return GATE_RETURN;
 	ret->flags |= args.exit_signal;	/* where clone(2) has it */
 	return is_fork(ret->flags) || (is_thread(args.flags) && args.exit_signal == 0) ? 0 : GATE_RETURN;
@@ -185,8 +186,8 @@ int64_t gate_clone(struct kernel_ucontext *uc, uint64_t nr, const uint64_t arg[6
 	int64_t result = read_wish(nr, arg, &wish);
 	uint32_t n;
 
-	if (result == 0 && is_fork(wish.flags) && wish.stack == 0)
-		return gate_fork(uc, nr, wish.flags, wish.parent_tid, wish.child_tid);
+	if (result == 0 && is_fork(wish.flags))
+		return wish.stack ? GATE_RETURN : gate_fork(uc, nr, wish.flags, wish.parent_tid, wish.child_tid);
 	if (result != 0)
 		return result;
 	n = take_slot();

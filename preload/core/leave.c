@@ -21,8 +21,6 @@
 #include "stop.h"
 #include "thread.h"
 
-#define STALL_SECONDS 60
-
 static int is_migration_signal(const struct kernel_siginfo *info)
 {
 	return info->code == KSI_QUEUE && info->rt.value == core_here->config.secret;
@@ -124,15 +122,6 @@ static uint32_t go(struct kernel_ucontext *uc, const struct mosix_order *order, 
 	return reason;
 }
 
-/* A node that lives but neither reads nor writes any more is as good as gone. Idle channels are waited for by ppoll. */
-static void limit_stalls(int fd)
-{
-	struct { int64_t sec, usec; } limit = { STALL_SECONDS, 0 };
-
-	SYS5(__NR_setsockopt, fd, 1 /* SOL_SOCKET */, 20 /* SO_RCVTIMEO */, &limit, sizeof(limit));
-	SYS5(__NR_setsockopt, fd, 1 /* SOL_SOCKET */, 21 /* SO_SNDTIMEO */, &limit, sizeof(limit));
-}
-
 static void take_channels(const struct mosix_order *order, const int *fds)
 {
 	struct core_state *s = core_here;
@@ -142,7 +131,7 @@ static void take_channels(const struct mosix_order *order, const int *fds)
 		s->channel_fd[i] = orders_hide(fds[i]);
 	for (uint32_t i = 0; i < order->channels; i++)
 		if (i != MOSIX_CHANNEL_CONTROL)
-			limit_stalls(s->channel_fd[i]);
+			frames_limit_stalls(s->channel_fd[i]);
 	s->maps_fd = maps_open("/proc/thread-self/maps");
 	if (s->maps_fd >= 0)
 		s->maps_fd = orders_hide(s->maps_fd);
@@ -225,8 +214,9 @@ static void refuse_apart(void *argument)
 	int *fds = arena_at(ARENA_RUNS);
 	int fd = orders_connect();
 
-	if (fd < 0 || orders_say(fd, &word) != 0 || orders_hear(fd, order, ARENA_MANIFEST - ARENA_ORDER, fds) != 0)
+	if (fd < 0 || orders_say(fd, &word) != 0)
 		return;
+	orders_hear(fd, order, ARENA_MANIFEST - ARENA_ORDER, fds);	/* whatever it is */
 	word.kind = MOSIX_WORD_REFUSED;
 	word.reason = *reason;
 	orders_say(fd, &word);
@@ -264,7 +254,7 @@ static void hear_orders(void *argument)
 	}
 	take_actions();
 	fd = orders_connect();
-	if (fd >= 0 && (orders_say(fd, &word) != 0 || orders_hear(fd, order, ARENA_MANIFEST - ARENA_ORDER, fds) != 0)) {
+	if (fd >= 0 && (orders_say(fd, &word) != 0 || orders_hear_many(fd, order, ARENA_MANIFEST - ARENA_ORDER, fds) != 0)) {
 		SYS1(__NR_close, fd);
 		fd = -1;
 	}

@@ -71,31 +71,36 @@ static int is_sound(const struct mosix_order *order, uint64_t size)
 
 int orders_hear(int fd, struct mosix_order *order, uint64_t capacity, int *ret_fds)
 {
-	struct mosix_rlimit old, raised;
 	unsigned got = 0;
+	long n = receive_fds(fd, order, capacity, ret_fds, &got, MOSIX_CHANNELS_MAX);
+	int sound = n >= 0 && is_sound(order, (uint64_t)n);
 	uint8_t more;
-	int sound;
-	long n;
-
-	SYS4(__NR_prlimit64, 0, RLIMIT_NOFILE, NULL, &old);	/* the program may be near its limit */
-	raised = old;
-	raised.soft = old.hard;
-	SYS4(__NR_prlimit64, 0, RLIMIT_NOFILE, &raised, NULL);
-	n = receive_fds(fd, order, capacity, ret_fds, &got, MOSIX_CHANNELS_MAX);
-	sound = n >= 0 && is_sound(order, (uint64_t)n);
 
 	while (sound && got < order->channels) {
 		unsigned before = got;
 
 		sound = receive_fds(fd, &more, 1, ret_fds, &got, order->channels) == 1 && got > before;
 	}
-	SYS4(__NR_prlimit64, 0, RLIMIT_NOFILE, &old, NULL);
 	if (!sound || got != order->channels) {
 		receive_close(ret_fds, got);
 		return n < 0 ? (int)n : -EBADMSG;
 	}
 	order->node[sizeof(order->node) - 1] = '\0';
 	return 0;
+}
+
+int orders_hear_many(int fd, struct mosix_order *order, uint64_t capacity, int *ret_fds)
+{
+	struct mosix_rlimit old, raised;
+	int error;
+
+	SYS4(__NR_prlimit64, 0, RLIMIT_NOFILE, NULL, &old);
+	raised = old;
+	raised.soft = old.hard;
+	SYS4(__NR_prlimit64, 0, RLIMIT_NOFILE, &raised, NULL);
+	error = orders_hear(fd, order, capacity, ret_fds);
+	SYS4(__NR_prlimit64, 0, RLIMIT_NOFILE, &old, NULL);
+	return error;
 }
 
 /*

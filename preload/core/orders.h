@@ -19,6 +19,12 @@ int orders_say(int fd, struct mosix_word *word);
 int orders_hear(int fd, struct mosix_order *order, uint64_t capacity, int *ret_fds);
 
 /*
+ * The same while all other threads stand: the descriptors may be more than the program's limit allows, which is raised for that
+ * moment.
+ */
+int orders_hear_many(int fd, struct mosix_order *order, uint64_t capacity, int *ret_fds);
+
+/*
  * Moves a descriptor out of the program's sight and makes it blocking: new number, or -errno; fd is closed in any case.
  */
 int orders_hide(int fd);

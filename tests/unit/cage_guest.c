@@ -84,7 +84,7 @@ GUEST static uint32_t try_unlisted(uint64_t secret, uint32_t *count)
 		case SYS_close: case SYS_mincore: case SYS_getrusage: case SYS_times:
 		case SYS_membarrier: case SYS_set_tid_address: case SYS_restart_syscall: case SYS_getpid: case SYS_gettid:
 		case SYS_sched_yield: case SYS_clone3: case SYS_sigaltstack: case SYS_set_robust_list: case SYS_rseq:
-		case SYS_exit: case 335: case 336:
+		case SYS_exit: case SYS_recvmsg: case SYS_tgkill: case 335: case 336:
 			continue;
 		}
 		n++;
@@ -189,10 +189,10 @@ GUEST static void try_kills(volatile struct cage_report *r, uint64_t secret)
 	call(SYS_tgkill, CAGE_PID, CAGE_PID, SIGURG, 0, secret);
 	r->own_rings = s->rings - before;
 	traps = s->traps;
-	call(SYS_tgkill, CAGE_CHILD, CAGE_CHILD, 0, 0, secret);
-	call(SYS_tgkill, 1, 1, 0, 0, secret);
-	call(SYS_tgkill, (uint64_t)-1, CAGE_CHILD, 0, 0, secret);
-	call(SYS_tgkill, 1ull << 32 | CAGE_PID, CAGE_PID, 0, 0, secret);
+	call(SYS_tgkill, CAGE_CHILD, CAGE_CHILD, SIGTERM, 0, secret);
+	call(SYS_tgkill, 1, 1, SIGKILL, 0, secret);
+	call(SYS_tgkill, (uint64_t)-1, CAGE_CHILD, SIGKILL, 0, secret);
+	call(SYS_tgkill, CAGE_PID, CAGE_PID, 1ull << 32 | SIGURG, 0, secret);
 	call(SYS_tgkill, CAGE_PID, CAGE_PID, 0, 0, 0);
 	r->kills = 5;
 	r->kill_traps = s->traps - traps;

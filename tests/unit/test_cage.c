@@ -188,7 +188,7 @@ START_TEST(cage_is_closed)
 }
 END_TEST
 
-/* What a guest clones is caged like itself, and does not outlive the last guest. */
+/* What a guest clones is caged like itself, and does not outlive the last guest, behind which remoted has the cage swept. */
 START_TEST(clones_stay_and_die)
 {
 	struct guest g = { .channels = 4 };
@@ -206,6 +206,7 @@ START_TEST(clones_stay_and_die)
 	ck_assert_int_ge(pidfd, 0);
 	ck_assert_int_eq(cage_signal(g.cage, PID, EPOCH, SIGKILL), 0);
 	ck_assert_int_eq(cage_await(g.cage).kind, CAGE_ENDED);
+	ck_assert_int_eq(cage_sweep(g.cage), 0);
 	ck_assert_int_eq(poll(&(struct pollfd){ .fd = pidfd, .events = POLLIN }, 1, PATIENCE_MS), 1);
 	ck_assert_int_eq(cage_read(g.cage, &(struct cage_event){ 0 }), -EAGAIN);
 	cage_close(g.cage);

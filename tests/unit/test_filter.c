@@ -73,7 +73,7 @@ static const long listed[] = {
 	SYS_rt_sigreturn, SYS_rt_sigprocmask, SYS_arch_prctl, SYS_futex, SYS_clock_gettime, SYS_clock_getres, SYS_gettimeofday,
 	SYS_time, SYS_getrandom, SYS_getcpu, SYS_exit_group, SYS_close, SYS_mincore, SYS_getrusage, SYS_times, SYS_membarrier,
 	SYS_set_tid_address, SYS_restart_syscall, SYS_getpid, SYS_gettid, SYS_sched_yield, SYS_clone3, SYS_sigaltstack,
-	SYS_set_robust_list, SYS_rseq, SYS_exit,
+	SYS_set_robust_list, SYS_rseq, SYS_exit, SYS_recvmsg,
 };
 
 /* Those of them that need no secret. */

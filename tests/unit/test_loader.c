@@ -56,7 +56,7 @@ static void run_guest(unsigned channels, unsigned files)
 	guest_start(&g, files);
 	r = guest_hear(&g);
 	check_report(&r);
-	ck_assert_uint_eq(r.descriptors, 2 + channels);
+	ck_assert_uint_eq(r.descriptors, 2 + channels + 1);	/* maps, pagemap, channels, link */
 	ck_assert_int_eq(recv(g.ours[channels - 1], &byte, 1, MSG_DONTWAIT), 1);
 	ck_assert_uint_eq(r.rings, 0);
 	send_all(g.control, "", 1);
