@@ -11,6 +11,7 @@ HELPERS = \
 	tests/helpers/fft_avx \
 	tests/helpers/filemaps \
 	tests/helpers/files \
+	tests/helpers/forks \
 	tests/helpers/fpu \
 	tests/helpers/futexes \
 	tests/helpers/ids \
@@ -48,6 +49,7 @@ HELPERS = \
 check_PROGRAMS += $(HELPERS)
 noinst_HEADERS += \
 	tests/helpers/check.h \
+	tests/helpers/fork.h \
 	tests/helpers/rows.h \
 	tests/helpers/thread.h
 
@@ -104,6 +106,12 @@ tests_helpers_files_CPPFLAGS = -D_GNU_SOURCE=
 tests_helpers_files_CFLAGS = $(HELPER_FLAGS)
 tests_helpers_files_LDFLAGS =
 tests_helpers_files_LDADD = -lm
+
+tests_helpers_forks_SOURCES = tests/helpers/forks.c
+tests_helpers_forks_CPPFLAGS = -D_GNU_SOURCE=
+tests_helpers_forks_CFLAGS = $(HELPER_FLAGS)
+tests_helpers_forks_LDFLAGS =
+tests_helpers_forks_LDADD = -lm
 
 tests_helpers_fpu_SOURCES = tests/helpers/fpu.c
 tests_helpers_fpu_CPPFLAGS = -D_GNU_SOURCE=
@@ -380,6 +388,7 @@ EXTRA_DIST += \
 	tests/system/cases/filemaps.case \
 	tests/system/cases/files.case \
 	tests/system/cases/find.case \
+	tests/system/cases/forks.case \
 	tests/system/cases/fpu.case \
 	tests/system/cases/futexes.case \
 	tests/system/cases/gawk_numeric.case \
