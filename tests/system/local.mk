@@ -11,6 +11,7 @@ HELPERS = \
 	tests/helpers/fft_avx \
 	tests/helpers/filemaps \
 	tests/helpers/files \
+	tests/helpers/fork_inherits \
 	tests/helpers/forks \
 	tests/helpers/fpu \
 	tests/helpers/futexes \
@@ -106,6 +107,12 @@ tests_helpers_files_CPPFLAGS = -D_GNU_SOURCE=
 tests_helpers_files_CFLAGS = $(HELPER_FLAGS)
 tests_helpers_files_LDFLAGS =
 tests_helpers_files_LDADD = -lm
+
+tests_helpers_fork_inherits_SOURCES = tests/helpers/fork_inherits.c
+tests_helpers_fork_inherits_CPPFLAGS = -D_GNU_SOURCE=
+tests_helpers_fork_inherits_CFLAGS = $(HELPER_FLAGS)
+tests_helpers_fork_inherits_LDFLAGS =
+tests_helpers_fork_inherits_LDADD = -lm
 
 tests_helpers_forks_SOURCES = tests/helpers/forks.c
 tests_helpers_forks_CPPFLAGS = -D_GNU_SOURCE=
@@ -388,6 +395,7 @@ EXTRA_DIST += \
 	tests/system/cases/filemaps.case \
 	tests/system/cases/files.case \
 	tests/system/cases/find.case \
+	tests/system/cases/fork_inherits.case \
 	tests/system/cases/forks.case \
 	tests/system/cases/fpu.case \
 	tests/system/cases/futexes.case \
