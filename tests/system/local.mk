@@ -12,6 +12,7 @@ HELPERS = \
 	tests/helpers/filemaps \
 	tests/helpers/files \
 	tests/helpers/fork_inherits \
+	tests/helpers/fork_signals \
 	tests/helpers/forks \
 	tests/helpers/fpu \
 	tests/helpers/futexes \
@@ -113,6 +114,12 @@ tests_helpers_fork_inherits_CPPFLAGS = -D_GNU_SOURCE=
 tests_helpers_fork_inherits_CFLAGS = $(HELPER_FLAGS)
 tests_helpers_fork_inherits_LDFLAGS =
 tests_helpers_fork_inherits_LDADD = -lm
+
+tests_helpers_fork_signals_SOURCES = tests/helpers/fork_signals.c
+tests_helpers_fork_signals_CPPFLAGS = -D_GNU_SOURCE=
+tests_helpers_fork_signals_CFLAGS = $(HELPER_FLAGS)
+tests_helpers_fork_signals_LDFLAGS =
+tests_helpers_fork_signals_LDADD = -lm
 
 tests_helpers_forks_SOURCES = tests/helpers/forks.c
 tests_helpers_forks_CPPFLAGS = -D_GNU_SOURCE=
@@ -396,6 +403,7 @@ EXTRA_DIST += \
 	tests/system/cases/files.case \
 	tests/system/cases/find.case \
 	tests/system/cases/fork_inherits.case \
+	tests/system/cases/fork_signals.case \
 	tests/system/cases/forks.case \
 	tests/system/cases/fpu.case \
 	tests/system/cases/futexes.case \
