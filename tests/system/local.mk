@@ -11,6 +11,7 @@ HELPERS = \
 	tests/helpers/fft_avx \
 	tests/helpers/filemaps \
 	tests/helpers/files \
+	tests/helpers/fork_churn \
 	tests/helpers/fork_inherits \
 	tests/helpers/fork_signals \
 	tests/helpers/forks \
@@ -108,6 +109,12 @@ tests_helpers_files_CPPFLAGS = -D_GNU_SOURCE=
 tests_helpers_files_CFLAGS = $(HELPER_FLAGS)
 tests_helpers_files_LDFLAGS =
 tests_helpers_files_LDADD = -lm
+
+tests_helpers_fork_churn_SOURCES = tests/helpers/fork_churn.c
+tests_helpers_fork_churn_CPPFLAGS = -D_GNU_SOURCE=
+tests_helpers_fork_churn_CFLAGS = $(HELPER_FLAGS)
+tests_helpers_fork_churn_LDFLAGS =
+tests_helpers_fork_churn_LDADD = -lm
 
 tests_helpers_fork_inherits_SOURCES = tests/helpers/fork_inherits.c
 tests_helpers_fork_inherits_CPPFLAGS = -D_GNU_SOURCE=
@@ -402,6 +409,7 @@ EXTRA_DIST += \
 	tests/system/cases/filemaps.case \
 	tests/system/cases/files.case \
 	tests/system/cases/find.case \
+	tests/system/cases/fork_churn.case \
 	tests/system/cases/fork_inherits.case \
 	tests/system/cases/fork_signals.case \
 	tests/system/cases/forks.case \
