@@ -163,7 +163,6 @@ static void memory(void)
 	check(mapped[0] != 0, "what the child has unmapped");
 	munmap(mapped, HEAP);
 	free(heap);
-	kinds_of_memory();
 }
 
 /* ---- registers ---- */
@@ -668,5 +667,6 @@ int main(void)
 	clocks();
 	limits();
 	library();
+	kinds_of_memory();
 	return check_result();
 }
