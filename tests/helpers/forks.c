@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Children in all ways in which they can be made and waited for: who they are, how they end, what their parent hears of it, who
- * gets them when it ends before them.
+ * gets them when it ends before them. The list of what wait(2) and its like can do is long.
  */
 #define _GNU_SOURCE
 #include <linux/sched.h>
 #include <poll.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
@@ -93,6 +94,48 @@ static void ways_to_make(void)
 			fork_expect(child, fork_code((int)i + 20), name);
 		}
 	puts("all ways to make a child");
+}
+
+/* ---- on another stack, or with another signal ---- */
+
+static char stack[64 * 1024] __attribute__((aligned(16)));
+
+static int on_stack(void *code)
+{
+	pid_t pid = getpid();
+	check_compute(SHORT);
+	bool there = (uintptr_t)__builtin_frame_address(0) - (uintptr_t)stack < sizeof stack;
+	return there && getpid() == pid && syscall(SYS_gettid) == pid ? (int)(intptr_t)code : FORK_WRONG;
+}
+
+static void other_clones(void)
+{
+	static const struct {
+		const char *name;
+		int flags, options;
+	} clones[] = {
+		{ "a stack",        SIGCHLD,                       0        },
+		{ "tids",           SIGCHLD | CLONE_PARENT_SETTID, 0        },
+		{ "another signal", SIGUSR1,                       __WCLONE },
+		{ "no signal",      0,                             __WALL   },
+		{ "descriptors",    SIGCHLD | CLONE_FILES,         0        },
+		{ "memory",         SIGCHLD | CLONE_VM,            0        },
+	};
+	signal(SIGUSR1, SIG_IGN);
+	for (int round = 0; round < 3; round++)
+		for (size_t i = 0; i < sizeof clones / sizeof clones[0]; i++) {
+			int status = 0;
+			pid_t tid = 0;
+			check_compute(SHORT);
+			fflush(stdout);
+			pid_t child = clone(on_stack, stack + sizeof stack, clones[i].flags, (void *)(intptr_t)(i + 10), &tid, NULL, NULL);
+			check(child > 0 && (!(clones[i].flags & CLONE_PARENT_SETTID) || tid == child), "%s: %d %d", clones[i].name, child, tid);
+			pid_t waited = fork_wait(child, &status, clones[i].options);
+			check(waited == child && status == fork_code((int)i + 10), "%s: wait says %d for %d, status %x", clones[i].name,
+			      waited, child, status);
+		}
+	signal(SIGUSR1, SIG_DFL);
+	puts("other clones");
 }
 
 /* ---- ways to end ---- */
@@ -614,5 +657,6 @@ int main(void)
 	groups();
 	generations();
 	crowd();
+	other_clones();
 	return check_result();
 }
