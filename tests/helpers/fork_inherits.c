@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * What a child has of its parent and what not, fork(2): memory, registers, descriptors, locks, signals, timers, clocks, handlers,
- * buffers. Both compute and change what is theirs meanwhile.
+ * buffers. Both compute and change what is theirs meanwhile. One list, a function for each thing on it: long.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
+#include <setjmp.h>
 #include <stddef.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -192,7 +193,8 @@ static void registers(void)
 {
 	int rounding[] = { FE_UPWARD, FE_DOWNWARD, FE_TOWARDZERO };
 	for (int i = 0; i < 3; i++) {
-		struct registers r = { .general = { 12, 13, 14, 8, 10, 2 }, .vector = { { 1, 2 }, { 3, 4 }, { 5, 6 }, { 7, 8 } } }, before = r;
+		struct registers r = { .general = { 12, 13, 14, 8, 10, 2 }, .vector = { { 1, 2 }, { 3, 4 }, { 5, 6 }, { 7, 8 } } };
+		struct registers before = r;
 		check_compute(SHORT);
 		fesetround(rounding[i]);
 		volatile double one = 1, three = 3;
@@ -248,6 +250,34 @@ static void offsets(void)
 	close(appending);
 	close(line[0]);
 	close(line[1]);
+}
+
+/* No number is free, which is nothing to fork(2). */
+static void full_table(void)
+{
+	struct rlimit before, few;
+	int highest = 0;
+	getrlimit(RLIMIT_NOFILE, &before);
+	few = (struct rlimit){ 40, before.rlim_max };
+	setrlimit(RLIMIT_NOFILE, &few);
+	for (int fd; (fd = dup(0)) >= 0;)
+		highest = fd;
+	for (int round = 0; round < 3; round++) {
+		check_compute(SHORT);
+		pid_t child = fork_start();
+		if (child == 0) {
+			check(dup(0) < 0 && errno == EMFILE, "a free number");
+			check_compute(SHORT);
+			close(20);
+			check(dup(0) == 20 && dup(0) < 0, "another number than the one that is free");
+			fork_end(highest);
+		}
+		fork_expect(child, fork_code(39), "a full table");
+	}
+	for (int fd = 3; fd <= highest; fd++)
+		close(fd);
+	setrlimit(RLIMIT_NOFILE, &before);
+	puts("a full table");
 }
 
 static void talk(int in, int out, uint64_t first, uint64_t *ret_last)
@@ -446,7 +476,8 @@ static void signals(void)
 		sigaltstack(NULL, &seen);
 		check(seen.ss_sp == stack && seen.ss_size == sizeof stack && seen.ss_flags == 0, "altstack");
 		sigaction(SIGUSR1, NULL, &read_back);
-		check(read_back.sa_handler == on_signal && (read_back.sa_flags & action.sa_flags) == action.sa_flags && sigismember(&read_back.sa_mask, SIGURG),
+		check(read_back.sa_handler == on_signal && (read_back.sa_flags & action.sa_flags) == action.sa_flags &&
+		      sigismember(&read_back.sa_mask, SIGURG),
 		      "disposition: %x", read_back.sa_flags);
 		sigaction(SIGHUP, NULL, &read_back);
 		check(read_back.sa_handler == SIG_IGN, "SIG_IGN");
@@ -473,6 +504,56 @@ static void signals(void)
 	alternate.ss_flags = SS_DISABLE;
 	sigaltstack(&alternate, NULL);
 	signal(SIGHUP, SIG_DFL);
+}
+
+/* A fork in a handler on the alternate stack: both return from it, or leave it by a jump. */
+static volatile pid_t born;
+static volatile int state;
+static sigjmp_buf back;
+
+static void forking(int number)
+{
+	sigset_t mask;
+	stack_t seen;
+	born = _Fork();
+	sigprocmask(SIG_SETMASK, NULL, &mask);
+	sigaltstack(NULL, &seen);
+	state = sigismember(&mask, SIGUSR1) | sigismember(&mask, SIGUSR2) << 1 | (seen.ss_flags == SS_ONSTACK) << 2;
+	if (number == SIGUSR2)
+		siglongjmp(back, 1);
+}
+
+static void in_handlers(void)
+{
+	static char stack[64 * 1024];
+	stack_t alternate = { .ss_sp = stack, .ss_size = sizeof stack }, seen;
+	struct sigaction action = { .sa_handler = forking, .sa_flags = SA_ONSTACK };
+	sigaddset(&action.sa_mask, SIGUSR1);
+	sigaddset(&action.sa_mask, SIGUSR2);
+	sigaltstack(&alternate, NULL);
+	sigaction(SIGUSR1, &action, NULL);
+	sigaction(SIGUSR2, &action, NULL);
+	for (volatile int round = 0; round < 6; round++) {
+		sigset_t mask;
+		check_compute(SHORT);
+		fflush(stdout);
+		state = 0;
+		if (sigsetjmp(back, 1) == 0)
+			kill(getpid(), round % 2 ? SIGUSR2 : SIGUSR1);
+		sigprocmask(SIG_SETMASK, NULL, &mask);
+		sigaltstack(NULL, &seen);
+		check(state == 7 && !sigismember(&mask, SIGUSR1) && !sigismember(&mask, SIGUSR2) && seen.ss_flags == 0,
+		      "after a handler, in the %s: %d", born ? "parent" : "child", state);
+		check_compute(SHORT / 2);
+		if (born == 0)
+			fork_end(round);
+		fork_expect(born, fork_code(round), "forked in a handler");
+	}
+	alternate.ss_flags = SS_DISABLE;
+	sigaltstack(&alternate, NULL);
+	signal(SIGUSR1, SIG_DFL);
+	signal(SIGUSR2, SIG_DFL);
+	puts("handlers");
 }
 
 static void timers(void)
@@ -659,10 +740,12 @@ int main(void)
 	memory();
 	registers();
 	offsets();
+	full_table();
 	lines();
 	objects();
 	locks();
 	signals();
+	in_handlers();
 	timers();
 	clocks();
 	limits();
