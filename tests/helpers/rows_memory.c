@@ -275,6 +275,14 @@ static void threads(void)
 	result = pthread_create(&t, NULL, library_thread, &count);
 	pthread_join(t, NULL);
 	line("clone3", -result, "the library's thread, counted to %d", count);
+	row_ready();
+	pid_t parent = getpid();
+	result = RAW(NR_fork, 0, 0, 0, 0);
+	if (result == 0)
+		RAW(NR_exit_group, getppid() == parent && getpid() != parent ? 9 : 1, 0, 0, 0);
+	int status = 0;
+	long waited = RAW(NR_wait4, result, (long)&status, 0, 0);
+	line("fork", result > 0 ? 0 : result, "waited for %d, ended with %x", waited == result, status);
 }
 
 static sigjmp_buf back;
