@@ -5,6 +5,7 @@ usage: pytests.py [--skip REGEX] [--only REGEX] [--times] MODULE...
 The regular expressions are searched in Class.method.
 """
 import argparse
+import logging
 import os
 import re
 import sys
@@ -12,6 +13,10 @@ import time
 import traceback
 import unittest
 import warnings
+
+
+# asyncio's debug mode reports whatever takes longer than a tenth of a second: time is not compared.
+logging.getLogger("asyncio").addFilter(lambda record: not str(record.msg).startswith("Executing "))
 
 
 def each(suite):
