@@ -74,7 +74,7 @@ const struct special *vdso_local(const struct loader *l);
 void process_restore(struct loader *l);
 void process_confine(struct loader *l);
 
-/* start.S: says on the plan socket, the guest's link from now on, that all is done, by a call that the filter lets through; jumps. */
+/* start.S: says on the plan socket, the guest's link from now on, that all is done, by a call that passes the filter; jumps. */
 _Noreturn void loader_leave(uint64_t entry, uint64_t stack, uint64_t arena, uint64_t gate_secret, int plan_fd);
 
 /* preload/core/string.c */

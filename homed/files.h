@@ -24,7 +24,8 @@ struct files {
 
 /*
  * Offered are only files that still are what is mapped (device and inode), up to MOSIX_ORDER_FILES; the others travel by pages.
- * none: none are offered, because the process finds them to be others time and again. *ret_files is the caller's. 0; -ENOMEM; a process that is gone or cannot be looked at has no files. Any thread.
+ * none: none are offered, because the process finds them to be others time and again. *ret_files is the caller's. 0;
+ * -ENOMEM; a process that is gone or cannot be looked at has no files. Any thread.
  */
 int files_collect(pid_t pid, bool none, struct digest_cache *cache, struct files *ret_files);
 void files_free(struct files *files);

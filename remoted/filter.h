@@ -11,8 +11,8 @@
  * memory. No call in the set names a file or an address of the network, changes credentials or limits, or does more to another
  * process than ring the doorbell of one of its own home's. Whoever adds a call here has to keep that sentence true.
  *
- * clone3 makes threads and children, and cannot be kept from making others, for its flags lie in memory. What it makes has this filter,
- * no capability but CAP_CHECKPOINT_RESTORE, and no way into another namespace (warden_enclose.c); it can take only numbers of
+ * clone3 makes threads and children, and cannot be kept from making others, for its flags lie in memory. What it makes has
+ * this filter, no capability but CAP_CHECKPOINT_RESTORE, and no way into another namespace (warden_enclose.c); it can take only numbers of
  * its own home's processes, holds no descriptors but copies of the guest's and pidfds of its like, for which no call is allowed
  * but close, read and ppoll, and ends with the last guest of its home.
  */

@@ -36,8 +36,9 @@ enum mosix_word_kind {
 	MOSIX_WORD_MOVED,	/* runs at the ordered node now (READY seen) */
 	MOSIX_WORD_HOME,	/* runs at home again: reason says why (0: as ordered; MOSIX_WHY_RETURN: call in detail) */
 	MOSIX_WORD_LOST,	/* the guest is gone after commit; the process ends now */
-	MOSIX_WORD_FORK,	/* the program, which is away, forks: channels for the child? Answered with CHILD, or NONE: not now */
-	MOSIX_WORD_FORKED,	/* from that child, its first word: detail is its birth, pages its secret, bytes its arena; answered with NONE */
+	MOSIX_WORD_FORK,	/* the program, which is away, forks: channels for the child? Answered with CHILD or NONE */
+	MOSIX_WORD_FORKED,	/* from that child, its first word: detail is its birth, pages its secret, bytes its arena;
+				   answered with NONE */
 };
 
 struct mosix_word {
@@ -58,7 +59,7 @@ enum mosix_order_kind {
 				   MOSIX_ORDER_BATCH channels the rest follows at once in further packets of one zero byte and as
 				   many descriptors at most */
 	MOSIX_ORDER_HOME,	/* come home */
-	MOSIX_ORDER_CHILD,	/* to FORK: the channels of a child whose epoch this is, by name of birth; the guest has its ends */
+	MOSIX_ORDER_CHILD,	/* to FORK: the channels of a child, its epoch and birth; the guest has its ends */
 };
 
 struct mosix_order_file {

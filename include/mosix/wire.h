@@ -58,8 +58,8 @@ enum mosix_frame_type {
 	MOSIX_WISH,		/* another thread than the first: the process must come home, arg[0] reason, arg[1] call or
 				   signal */
 	MOSIX_STAYING,		/* the first thread: not all others could be brought to stand, so they go on */
-	MOSIX_FORK,		/* make a child; answered with its number in arg[0] (0: not possible here, go home), its epoch in arg[1],
-				   and in arg[2] the birth under which its channels lie at the guest's link (0: none do, also with
+	MOSIX_FORK,		/* make a child; answered with its number in arg[0] (0: not possible here, go home), its epoch
+				   in arg[1], and in arg[2] the birth under which its channels lie at the guest's link (0: none do, also with
 				   RESTART) */
 	MOSIX_UNBORN,		/* the guest's side of the child arg[0] could not be made: home's is to vanish */
 	/* home to guest */

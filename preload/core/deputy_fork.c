@@ -89,8 +89,8 @@ static void become_first(const struct core_thread *parent)
 static void say_so(void)
 {
 	struct core_state *s = core_here;
-	struct mosix_word word = { .kind = MOSIX_WORD_FORKED, .detail = (int64_t)s->birth, .pages = s->config.secret, .bytes = s->base,
-				   .state = 1 };
+	struct mosix_word word = { .kind = MOSIX_WORD_FORKED, .detail = (int64_t)s->birth, .pages = s->config.secret,
+				   .bytes = s->base, .state = 1 };
 	struct mosix_order *order = slot_at(ARENA_ORDER);
 	int fds[MOSIX_CHANNELS_MAX], fd = orders_connect();
 
@@ -138,8 +138,9 @@ static int get_channels(struct forking *f)
 }
 
 /*
- * madvise(2): what is not to be in a child, or empty there. Home's mappings know of it, the guest's do not, so such a program forks at
- * home. It cannot change while the program is away. A line of smaps begins "VmFlags: rd wr", wf and dc among what follows.
+ * madvise(2): what is not to be in a child, or empty there. Home's mappings know of it, the guest's do not, so such a
+ * program forks at home. It cannot change while the program is away. A line of smaps begins "VmFlags: rd wr", wf and dc
+ * among what follows.
  */
 static int has_advice(void)
 {
@@ -175,8 +176,8 @@ static int forks_as_it_is(void)
 }
 
 /*
- * With the program's signals open, as for any other call: one that is there already acts before there is a child, which would not have
- * got it.
+ * With the program's signals open, as for any other call: one that is there already acts before there is a child, which
+ * would not have got it.
  */
 static int64_t make_child(struct forking *f)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* fork(2) of a program that is away: home's child first, which gives the number, then the guest's, which runs beside its parent. */
+/* fork(2) of a program that is away: home's child first, which gives the number, then the guest's, beside its parent. */
 #ifndef MOSIX_CORE_GATE_FORK_H
 #define MOSIX_CORE_GATE_FORK_H
 

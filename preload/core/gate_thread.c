@@ -51,8 +51,8 @@ static int64_t read_wish(uint64_t nr, const uint64_t arg[6], struct wish *ret)
 	if (core_copy_in(&args, arg[0], arg[1]) != 0)
 		return -EFAULT;
 	*ret = (struct wish){ args.flags, args.stack + args.stack_size, args.tls, args.parent_tid, args.child_tid };
-	if (args.set_tid || args.set_tid_size || args.cgroup || (args.stack == 0) != (args.stack_size == 0) || args.flags & CSIGNAL ||
-	    args.exit_signal & ~(uint64_t)CSIGNAL)
+	if (args.set_tid || args.set_tid_size || args.cgroup || (args.stack == 0) != (args.stack_size == 0) ||
+	    args.flags & CSIGNAL || args.exit_signal & ~(uint64_t)CSIGNAL)
 		return GATE_RETURN;
 	ret->flags |= args.exit_signal;	/* where clone(2) has it */
 	return is_fork(ret->flags) || (is_thread(args.flags) && args.exit_signal == 0) ? 0 : GATE_RETURN;

@@ -236,8 +236,9 @@ static int place_mapping(const struct maps_entry *map, int count, const struct m
 }
 
 /*
- * A mapping is opened as a whole before its first page comes: opened page by page it would become several, each with a history of its
- * own (anon_vma), that the kernel never makes one again. Not what is but reserved: all of it would be charged against overcommit.
+ * A mapping is opened as a whole before its first page comes: opened page by page it would become several, each with a
+ * history of its own (anon_vma), that the kernel never makes one again. Not what is but reserved: all of it would be
+ * charged against overcommit.
  */
 static void open_mapping(const struct mosix_mapping *guest)
 {
