@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * calls FILE ROUNDS BATCH [SECONDS]: after computing for so many seconds (time to be moved), prints the median time in microseconds of a getppid, of a
- * pread of 4 KiB from FILE and of a poll of nothing, each measured in ROUNDS batches of BATCH calls.
+ * pread of 4 KiB from FILE, of a poll of nothing and of a getppid by syscall(2), each measured in ROUNDS batches of BATCH calls.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -16,6 +16,11 @@ static char buffer[4096];
 static int file;
 
 static long do_getppid(void)
+{
+	return getppid();
+}
+
+static long do_number(void)
 {
 	return syscall(SYS_getppid);
 }
@@ -33,7 +38,7 @@ static long do_poll(void)
 
 int main(int argc, char **argv)
 {
-	static long (*const calls[])(void) = { do_getppid, do_read, do_poll };
+	static long (*const calls[])(void) = { do_getppid, do_read, do_poll, do_number };
 	if (argc < 4)
 		return 2;
 	size_t rounds = (size_t)atol(argv[2]);

@@ -2,21 +2,23 @@
 #define _GNU_SOURCE
 #include "syscall.h"
 #include "urgent.h"
+#include <dlfcn.h>
 #include <linux/futex.h>
 #include <linux/io_uring.h>
 #include <string.h>
 
 /* What has to be done about a number. */
-enum kind { NOTHING, WAIT, FUTEX, SLEEP, RANDOM, BYTES, SIGNALS };
+enum kind { NOTHING, WAIT, FUTEX, SLEEP, RANDOM, BYTES, SIGNALS, OTHERS };
 
-/* syscall_entry.S looks here. */
-extern const uint8_t syscall_kinds[512] __attribute__((visibility("hidden")));
+/* For syscall_entry.S. */
+extern uint8_t syscall_kinds[512] __attribute__((visibility("hidden")));
 long syscall_served(long nr, long a, long b, long c, long d, long e, long f) __attribute__((visibility("hidden")));
+long syscall_failed(long error) __attribute__((visibility("hidden")));
 
-long (*syscall_real)(long nr, ...);
+static long (*syscall_real)(long nr, ...);
 
 /* clang-format off */
-const uint8_t syscall_kinds[512] = {
+uint8_t syscall_kinds[512] = {
 	[SYS_pause] = WAIT,          [SYS_nanosleep] = WAIT,      [SYS_poll] = WAIT,           [SYS_ppoll] = WAIT,
 	[SYS_select] = WAIT,         [SYS_pselect6] = WAIT,       [SYS_epoll_wait] = WAIT,     [SYS_epoll_pwait] = WAIT,
 	[SYS_epoll_pwait2] = WAIT,   [SYS_semop] = WAIT,          [SYS_semtimedop] = WAIT,     [SYS_msgrcv] = WAIT,
@@ -220,19 +222,35 @@ static long serve(long nr, long a[6])
 	}
 }
 
-/* Everything that syscall_entry.S does not jump away from; the first call of all, too. */
+/* Everything that syscall_entry.S does not call itself. */
 long syscall_served(long nr, long a, long b, long c, long d, long e, long f)
 {
 	long arguments[6] = { a, b, c, d, e, f }, result;
 
 	if (!syscall_real)
 		syscall_real = REAL_OF(syscall);
-	if (!wrap_on || nr < 0 || nr > 511 || syscall_kinds[nr] == NOTHING)
+	if (!wrap_on || syscall_kinds[nr] == OTHERS)
 		return syscall_real(nr, a, b, c, d, e, f);
 	result = serve(nr, arguments);
-	if (result < 0 && result >= -4095) {
-		errno = (int)-result;
-		return -1;
-	}
-	return result;
+	return result < 0 && result >= -4095 ? syscall_failed(result) : result;
+}
+
+long syscall_failed(long error)
+{
+	errno = (int)-error;
+	return -1;
+}
+
+/* A library between this one and libc may have its own plans with every number. */
+void syscall_learn(long (*real)(long nr, ...), const void *libc)
+{
+	struct dl_find_object theirs, ours;
+
+	syscall_real = real;
+	if (_dl_find_object((void *)real, &theirs) == 0 && _dl_find_object((void *)libc, &ours) == 0 &&
+	    theirs.dlfo_link_map == ours.dlfo_link_map)
+		return;
+	for (int nr = 0; nr < 512; nr++)
+		if (syscall_kinds[nr] == NOTHING)
+			syscall_kinds[nr] = OTHERS;
 }

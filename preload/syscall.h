@@ -34,8 +34,8 @@ static inline __attribute__((always_inline)) long syscall_recorded(struct mosix_
 /* What a system call left for the program, stored as the kernel does: 0, or -EFAULT. size: 8 to 4096. */
 int syscall_store(long address, const void *value, size_t size);
 
-/* libc's, for syscall_entry.S; set by the constructor. */
-extern long (*syscall_real)(long nr, ...) __attribute__((visibility("hidden")));
+/* From the constructor: the next library's syscall(), and something that is libc's own. */
+void syscall_learn(long (*real)(long nr, ...), const void *libc);
 
 long syscall_bytes(long nr, long a[6]);		/* transfers, sockets: syscall_bytes.c */
 long syscall_signals(long nr, long a[6]);	/* masks, handlers, waiting for signals: syscall_signals.c */
