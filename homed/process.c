@@ -124,6 +124,7 @@ static void drop(struct process *p)
 	p->homed->processes->count--;
 	book_erase(p->homed->book, p->slot);
 	moves_process_ended(p);
+	stops_ended(p);
 	if (process_away(p))
 		stops_count(p->homed->stops, -1);
 	uv_close((uv_handle_t *)&p->watch, handle_closed);

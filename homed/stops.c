@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "homed/stops.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,11 +25,30 @@ struct stops *stops_new(struct homed *homed)
 	return s;
 }
 
+/* 0, or -errno: it has not been told. */
+static int tell(const struct process *p, int sig)
+{
+	struct node *node = node_find(p->homed, p->where);
+	struct msg m;
+
+	if (!node)
+		return -ENOENT;
+	msg_begin(&m, "signal");
+	msg_add_uint(&m, "pid", (uint64_t)p->pid);
+	msg_add_uint(&m, "epoch", p->epoch);
+	msg_add_uint(&m, "sig", (uint64_t)sig);
+	return node_send(node, &m);
+}
+
+void stops_ended(const struct process *p)
+{
+	if (process_away(p) && p->told == TOLD_STOP)
+		tell(p, SIGKILL);
+}
+
 static void look(struct process *p, void *data)
 {
 	struct proc_stat st;
-	struct node *node;
-	struct msg m;
 	bool stopped;
 
 	(void)data;
@@ -38,14 +58,7 @@ static void look(struct process *p, void *data)
 	stopped = st.state == 'T' || st.state == 't';
 	if (p->told == (stopped ? TOLD_STOP : TOLD_RUN))
 		return;
-	node = node_find(p->homed, p->where);
-	if (!node)
-		return;
-	msg_begin(&m, "signal");
-	msg_add_uint(&m, "pid", (uint64_t)p->pid);
-	msg_add_uint(&m, "epoch", p->epoch);
-	msg_add_uint(&m, "sig", stopped ? SIGSTOP : SIGCONT);
-	if (node_send(node, &m) == 0)
+	if (tell(p, stopped ? SIGSTOP : SIGCONT) == 0)
 		p->told = stopped ? TOLD_STOP : TOLD_RUN;
 }
 

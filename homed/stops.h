@@ -8,9 +8,13 @@
 
 #include "homed/homed.h"
 
+struct process;
+
 struct stops *stops_new(struct homed *homed);
 /* So many more (or fewer) processes are away: none, and nothing is looked at. */
 void stops_count(struct stops *stops, int change);
+/* The process has ended: a guest that stands still would not see it. */
+void stops_ended(const struct process *p);
 /* The session with that node is new: what was told may not have arrived. */
 void stops_node_up(struct stops *stops, const char *node);
 
