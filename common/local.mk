@@ -11,6 +11,7 @@ libcommon_a_SOURCES = \
 	common/key.c \
 	common/log.c \
 	common/msg.c \
+	common/pass.c \
 	common/proc.c \
 	common/reason.c \
 	common/relay.c \
@@ -26,6 +27,7 @@ libcommon_a_SOURCES = \
 	common/key.h \
 	common/log.h \
 	common/msg.h \
+	common/pass.h \
 	common/proc.h \
 	common/reason.h \
 	common/relay.h \

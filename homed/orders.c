@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include <mosix/paths.h>
 #include "common/log.h"
+#include "common/pass.h"
 #include "common/runtime.h"
 #include "homed/births.h"
 #include "homed/move.h"
@@ -83,36 +84,19 @@ static void cut(struct order_link *link)
 		moves_link_cut(move, link);
 }
 
-/* With at most MOSIX_ORDER_BATCH descriptors. */
-static int send_packet(struct order_link *link, struct iovec *iov, unsigned iovs, const int *fd, unsigned fds)
-{
-	union { struct cmsghdr head; char space[CMSG_SPACE(MOSIX_ORDER_BATCH * sizeof(int))]; } control = { 0 };
-	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = iovs };
-
-	if (fds) {
-		msg.msg_control = &control;
-		msg.msg_controllen = CMSG_SPACE(fds * sizeof(int));
-		control.head.cmsg_level = SOL_SOCKET;
-		control.head.cmsg_type = SCM_RIGHTS;
-		control.head.cmsg_len = CMSG_LEN(fds * sizeof(int));
-		memcpy(CMSG_DATA(&control.head), fd, fds * sizeof(int));
-	}
-	return sendmsg(link->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
-}
-
 static int send_order(struct order_link *link, const struct mosix_order *order, const struct mosix_order_file *file,
 		      const int *fd, unsigned fds)
 {
 	struct iovec iov[2] = { { (void *)order, sizeof(*order) },
 				{ (void *)file, (order->files + order->others) * sizeof(*file) } };
 	unsigned n = fds < MOSIX_ORDER_BATCH ? fds : MOSIX_ORDER_BATCH;
-	int r = send_packet(link, iov, file ? 2 : 1, fd, n);
+	int r = pass_descriptors(link->fd, iov, file ? 2 : 1, fd, n);
 
 	while (r == 0 && n < fds) {
 		unsigned next = fds - n < MOSIX_ORDER_BATCH ? fds - n : MOSIX_ORDER_BATCH;
 		struct iovec byte = { (void *)"", 1 };
 
-		r = send_packet(link, &byte, 1, fd + n, next);
+		r = pass_descriptors(link->fd, &byte, 1, fd + n, next);
 		n += next;
 	}
 	/* Half an order: the core is not to wait for the rest. */

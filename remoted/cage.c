@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/pass.h"
 #include "warden.h"
 
 #ifndef MOSIX_LIBEXECDIR
@@ -213,31 +214,9 @@ int cage_read(struct cage *c, struct cage_event *ret)
 
 static int request(struct cage *c, const struct warden_request *q, int fd)
 {
-	union {
-		char space[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} control = { 0 };
-	struct iovec iov = { (void *)q, sizeof(*q) };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
-	ssize_t n;
+	int r = pass_descriptors(c->socket, &(struct iovec){ (void *)q, sizeof(*q) }, 1, &fd, fd >= 0);
 
-	if (fd >= 0) {
-		struct cmsghdr *h;
-
-		msg.msg_control = control.space;
-		msg.msg_controllen = sizeof(control.space);
-		h = CMSG_FIRSTHDR(&msg);
-		h->cmsg_level = SOL_SOCKET;
-		h->cmsg_type = SCM_RIGHTS;
-		h->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(h), &fd, sizeof(int));
-	}
-	do
-		n = sendmsg(c->socket, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
-	while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return errno == ECONNRESET ? -EPIPE : -errno;
-	return 0;
+	return r == -ECONNRESET ? -EPIPE : r;
 }
 
 int cage_spawn(struct cage *c, uint32_t pid, uint32_t epoch, int64_t mono_offset_ns, int64_t boot_offset_ns,

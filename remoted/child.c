@@ -16,6 +16,7 @@
 #include <mosix/plan.h>
 
 #include "common/log.h"
+#include "common/pass.h"
 #include "common/reason.h"
 #include "remoted/guest.h"
 #include "remoted/node.h"
@@ -26,13 +27,6 @@
 static bool lives(const struct guest *g)
 {
 	return (g->state == GUEST_PLANNED || g->state == GUEST_RUNNING) && g->process == GUEST_ALIVE && g->loader >= 0;
-}
-
-static bool has_room(const struct node *node)
-{
-	uint64_t taken = machine_descriptors() + node_descriptors_promised(node) + node_descriptors(node, MOSIX_CHANNELS);
-
-	return taken + 64 < node->machine.descriptors;
 }
 
 int child_take(struct visitor *v, const msgpack_object *map)
@@ -48,7 +42,7 @@ int child_take(struct visitor *v, const msgpack_object *map)
 	    msg_get_bin(map, "token", &token, &size) < 0 || size != MOSIX_TOKEN_SIZE)
 		return -EPROTO;
 	parent = guest_find(v->node, v->name, pid, epoch);
-	if (parent && lives(parent) && has_room(v->node) && !node_blocked(v->node))
+	if (parent && lives(parent) && node_has_descriptors(v->node, MOSIX_CHANNELS) && !node_blocked(v->node))
 		child = guest_new(parent->home, v, 0, (uint32_t)id);
 	if (!child || guest_await_channels(child, MOSIX_CHANNELS) < 0) {
 		if (child)
@@ -71,21 +65,7 @@ int child_take(struct visitor *v, const msgpack_object *map)
 
 static int send_fds(int link, uint64_t birth, const int *fds, unsigned count)
 {
-	union {
-		char space[CMSG_SPACE(MOSIX_BIRTH_FDS * sizeof(int))];
-		struct cmsghdr align;
-	} control = { 0 };
-	struct iovec iov = { &birth, sizeof birth };
-	struct msghdr msg = {
-		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.space, .msg_controllen = CMSG_SPACE(count * sizeof(int)),
-	};
-	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
-
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(count * sizeof(int));
-	memcpy(CMSG_DATA(c), fds, count * sizeof(int));
-	return sendmsg(link, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) == sizeof birth ? 0 : -errno;
+	return pass_descriptors(link, &(struct iovec){ &birth, sizeof birth }, 1, fds, count);
 }
 
 static int open_link(int pair[2])

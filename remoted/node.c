@@ -14,6 +14,7 @@
 
 #define SAMPLE_MS   1000
 #define CACHE_FILES 512
+#define DESCRIPTORS_SPARE 64u	/* kept for sessions, cages and contents */
 #define CACHE_MOST  (1ull << 30)	/* of memory, for contents; or an eighth of the machine's, if that is less */
 
 /* What others hear rises at once and falls slowly, so that nobody floods a node that has just become idle. */
@@ -93,19 +94,21 @@ uint64_t node_promised(const struct node *node)
 }
 
 /* A channel is the connection itself, or a relay's two ends and the guest's. */
-uint64_t node_descriptors(const struct node *node, uint32_t channels)
+static uint64_t descriptors(const struct node *node, uint32_t channels)
 {
 	return (uint64_t)channels * (node->trusted_network ? 1 : 3);
 }
 
 static uint64_t part_unlinked(const struct node *node, const struct guest *guest)
 {
-	return node_descriptors(node, guest->channel_count - guest->linked);
+	return descriptors(node, guest->channel_count - guest->linked);
 }
 
-uint64_t node_descriptors_promised(const struct node *node)
+bool node_has_descriptors(const struct node *node, uint32_t channels)
 {
-	return sum(node, part_unlinked);
+	uint64_t taken = machine_descriptors() + sum(node, part_unlinked) + DESCRIPTORS_SPARE;
+
+	return taken + descriptors(node, channels) <= node->machine.descriptors;
 }
 
 bool node_blocked(const struct node *node)

@@ -41,9 +41,8 @@ void node_stop(struct node *node);
 uint32_t node_guests(const struct node *node);
 uint64_t node_promised(const struct node *node);
 
-/* Descriptors here for so many channels; and those promised for channels that have not come yet. */
-uint64_t node_descriptors(const struct node *node, uint32_t channels);
-uint64_t node_descriptors_promised(const struct node *node);
+/* Whether so many channels more find descriptors here, beside those promised for channels that have not come yet. */
+bool node_has_descriptors(const struct node *node, uint32_t channels);
 
 /* Whether the user has closed this node to new guests: a file NAME.block in the runtime directory. */
 bool node_blocked(const struct node *node);

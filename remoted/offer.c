@@ -20,7 +20,6 @@
 #define MEBI           (UINT64_C(1) << 20)
 #define RESERVE_MOST   (256 * MEBI)	/* of memory, for the node itself; or a sixteenth, if that is less */
 #define CONTENT_MOST   (256u << 10)
-#define DESCRIPTORS_SPARE 64u		/* kept for sessions, cages and contents */
 
 /* An offer as read; everything points into the message. */
 struct offer {
@@ -135,13 +134,12 @@ static void refuse_memory(const struct node *node, const struct offer *o, struct
 static void refuse_channels(const struct node *node, const struct offer *o, struct refusal *ret)
 {
 	uint64_t guest = cage_descriptors(o->channels, o->file_count), most = node->machine.descriptors;
-	uint64_t taken = machine_descriptors() + node_descriptors_promised(node) + DESCRIPTORS_SPARE;
 
 	if (o->channels > MOSIX_CHANNELS_MAX) {
 		most = MOSIX_CHANNELS_MAX;
 		snprintf(ret->text, sizeof ret->text, "%s: it needs %u, guests have %u at most",
 			 reason_sentence(MOSIX_WHY_NO_CHANNEL), o->channels, (unsigned)MOSIX_CHANNELS_MAX);
-	} else if (guest > most || taken + node_descriptors(node, o->channels) > most) {
+	} else if (guest > most || !node_has_descriptors(node, o->channels)) {
 		snprintf(ret->text, sizeof ret->text, "%s: for its %u channels the node has too few descriptors (RLIMIT_NOFILE "
 			 "is %" PRIu64 ")", reason_sentence(MOSIX_WHY_NO_CHANNEL), o->channels, most);
 	} else {

@@ -11,6 +11,8 @@
 
 #include <mosix/reason.h>
 
+#include "common/pass.h"
+
 static int write_all(int fd, const void *data, size_t size)
 {
 	const char *p = data;
@@ -57,29 +59,7 @@ static int make_image(const struct mosix_plan *plan, const struct sock_filter *f
 
 static int send_batch(int socket, const void *data, size_t size, const int *fds, unsigned nfds)
 {
-	union {
-		char space[CMSG_SPACE(MOSIX_PLAN_BATCH * sizeof(int))];
-		struct cmsghdr align;
-	} control;
-	struct iovec iov = { (void *)data, size };
-	struct msghdr msg = {
-		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.space, .msg_controllen = CMSG_SPACE(nfds * sizeof(int)),
-	};
-	struct cmsghdr *c;
-	ssize_t n;
-
-	memset(&control, 0, sizeof(control));
-	c = CMSG_FIRSTHDR(&msg);
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(nfds * sizeof(int));
-	memcpy(CMSG_DATA(c), fds, nfds * sizeof(int));
-	do
-		n = sendmsg(socket, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
-	while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return -errno;
-	return (size_t)n == size ? 0 : -EAGAIN;
+	return pass_descriptors(socket, &(struct iovec){ (void *)data, size }, 1, fds, nfds);
 }
 
 int plan_send(int socket, const struct mosix_plan *plan, const struct sock_filter *filter, const void *manifest,
