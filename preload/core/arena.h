@@ -62,6 +62,8 @@ enum core_place {
 	PLACE_GUEST,	/* this is the guest */
 };
 
+#define PAGE_UP(n) (((n) + MOSIX_PAGE - 1) & ~(MOSIX_PAGE - 1))
+
 #define SLOT_TAKEN 0xffffffffu	/* in slot_tid: a thread is being made */
 
 struct core_range { uint64_t start, end; };

@@ -119,6 +119,14 @@ uint32_t deputy_put_signal(struct mosix_frame *reply, uint8_t *payload)
 	return sizeof(t->held.info);
 }
 
+int deputy_answer(struct mosix_frame *reply)
+{
+	reply->length = deputy_put_signal(reply, slot_at(ARENA_PAYLOAD));
+	if (core_here->come_home)
+		reply->flags |= MOSIX_F_COMEHOME;
+	return frames_send(core_thread()->call_fd, reply, ARENA_PAYLOAD);
+}
+
 /* On the connection that has been open since the process left, for a new one would take a descriptor that is not its own. */
 static int ask(struct mosix_order *order, int *fds)
 {
@@ -310,7 +318,6 @@ static int answer_poll(const struct mosix_frame *request)
 {
 	struct core_thread *t = core_thread();
 	struct mosix_frame reply = { .type = MOSIX_REPLY, .sequence = request->sequence };
-	uint8_t *payload = slot_at(ARENA_PAYLOAD);
 
 	t->rung = 0;
 	if (request->flags & MOSIX_F_BLOCK)
@@ -320,22 +327,15 @@ static int answer_poll(const struct mosix_frame *request)
 		t->own.mask = request->mask & ~KSIGSET_UNBLOCKABLE;
 	if (t->held.signo && is_for_guest(&t->held))
 		commit();
-	reply.length = deputy_put_signal(&reply, payload);
-	if (core_here->come_home)
-		reply.flags |= MOSIX_F_COMEHOME;
-	return frames_send(core_thread()->call_fd, &reply, ARENA_PAYLOAD);
+	return deputy_answer(&reply);
 }
 
 /* A request that crosses a signal or an order has not begun; the program takes those first. */
 static int answer_not_begun(const struct mosix_frame *request)
 {
 	struct mosix_frame reply = { .type = MOSIX_REPLY, .flags = MOSIX_F_RESTART, .sequence = request->sequence };
-	uint8_t *payload = slot_at(ARENA_PAYLOAD);
 
-	reply.length = deputy_put_signal(&reply, payload);
-	if (core_here->come_home)
-		reply.flags |= MOSIX_F_COMEHOME;
-	return frames_send(core_thread()->call_fd, &reply, ARENA_PAYLOAD);
+	return deputy_answer(&reply);
 }
 
 /* The gate has changed its own view already, so home follows whatever crosses it. */

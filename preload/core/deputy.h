@@ -16,6 +16,12 @@ int deputy_call_serve(const struct mosix_frame *request);
 /* Completes a reply with the held signal, if it may be delivered under mask. Returns bytes put at the start of payload. */
 uint32_t deputy_put_signal(struct mosix_frame *reply, uint8_t *payload);
 
+/*
+ * Sends a reply without a payload of its own, with the held signal, if one may be delivered, and the wish that the guest come
+ * home. 0 or -errno (of the channel).
+ */
+int deputy_answer(struct mosix_frame *reply);
+
 /* The migration signal arrived while away: asks homed what for. Returns 1 if the guest is to come home. */
 int deputy_ask_orders(void);
 

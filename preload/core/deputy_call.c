@@ -75,10 +75,7 @@ static int change_disposition(const struct mosix_frame *request)
 		return -EBADMSG;
 	signals_change((int)request->arg[0], action);
 	signals_poll(core_thread()->own.mask);
-	reply.length = deputy_put_signal(&reply, slot_at(ARENA_PAYLOAD));
-	if (core_here->come_home)
-		reply.flags |= MOSIX_F_COMEHOME;
-	return frames_send(core_thread()->call_fd, &reply, ARENA_PAYLOAD);
+	return deputy_answer(&reply);
 }
 
 /*

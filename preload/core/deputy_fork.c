@@ -17,8 +17,6 @@
 #include "stop.h"
 #include "thread.h"
 
-#define PAGES(n) (((n) + MOSIX_PAGE - 1) & ~(MOSIX_PAGE - 1))
-
 struct forking {
 	const struct core_thread *parent;
 	int64_t  result;	/* its number; 0: not here; or -errno of the fork itself */
@@ -159,7 +157,7 @@ static int has_advice(void)
 		else if (in_flags && at[0] == ' ')
 			found = core_starts(at, " wf") || core_starts(at, " dc");
 	}
-	SYS3(__NR_madvise, text, PAGES(length + 1), MADV_DONTNEED);
+	SYS3(__NR_madvise, text, PAGE_UP(length + 1), MADV_DONTNEED);
 	return n != 0 || found;
 }
 
@@ -229,8 +227,9 @@ int deputy_fork(const struct mosix_frame *request)
 	reply.arg[2] = f.birth;
 	if (f.interrupted) {
 		reply.flags |= MOSIX_F_RESTART;
-		reply.length = deputy_put_signal(&reply, slot_at(ARENA_PAYLOAD));
+		return deputy_answer(&reply);
 	}
+	/* Another signal waits for the next request: the guest may have to say UNBORN before it could take one. */
 	if (core_here->come_home)
 		reply.flags |= MOSIX_F_COMEHOME;
 	return frames_send(t->call_fd, &reply, ARENA_PAYLOAD);

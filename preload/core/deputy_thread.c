@@ -56,10 +56,7 @@ int deputy_thread_begin(const struct mosix_frame *request)
 	if (tid == -EBADMSG)
 		return -EBADMSG;
 	reply.arg[0] = (uint64_t)tid;
-	reply.length = deputy_put_signal(&reply, slot_at(ARENA_PAYLOAD));
-	if (s->come_home)
-		reply.flags |= MOSIX_F_COMEHOME;
-	return frames_send(core_thread()->call_fd, &reply, ARENA_PAYLOAD);
+	return deputy_answer(&reply);
 }
 
 int deputy_thread_end(const struct mosix_frame *request)

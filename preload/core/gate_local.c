@@ -9,8 +9,6 @@
 #include "gone.h"
 #include "thread.h"
 
-#define PAGE_UP(n) (((n) + MOSIX_PAGE - 1) & ~(MOSIX_PAGE - 1))
-
 /* Ranges whose fate is decided at home: its special mappings, libmosix, the arena. */
 static int is_protected(uint64_t start, uint64_t length)
 {
