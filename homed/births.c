@@ -49,12 +49,14 @@ static void end(struct birth *b)
 	uv_close((uv_handle_t *)&b->deadline, timer_closed);
 }
 
-/* Before the deputy has got them. The node need not be told: it gives up what it has offered a guest and nobody takes. */
+/* The node has a record of a child without a number, whose epoch is made of the id, until one is there. */
 static void fail(struct birth *b, const char *why)
 {
 	log_debug("birth %llx at %s: %s", (unsigned long long)b->id, b->node_name, why);
 	if (b->link)
 		order_none(b->link);
+	if (b->node)
+		offer_cancel(b->node, 0, (uint32_t)b->id);
 	end(b);
 }
 

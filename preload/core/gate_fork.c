@@ -15,7 +15,8 @@ struct birth {
 	uint32_t pid, epoch;
 	uint64_t number;
 	uint64_t clear_tid;
-	int fds[MOSIX_BIRTH_FDS];	/* channels and link */
+	int fds[MOSIX_BIRTH_FDS];	/* channels and link, once they are taken */
+	unsigned taken;
 };
 
 /* Exactly so many descriptors, of that birth; those of others never took place. 0 or -errno; on failure none is left open. */
@@ -117,15 +118,14 @@ static long bear(struct birth *b, uint64_t flags, uint64_t parent_tid, uint64_t 
 		.set_tid = (uint64_t)&pid, .set_tid_size = 1,
 	};
 	int error = take_fds(core_here->link_fd, b->number, b->fds, MOSIX_BIRTH_FDS);
-	long born;
 
 	if (error != 0)
 		return error;
-	born = b->pid ? core_clone(&args, sizeof(args), begin, b) : 0;
-	receive_close(b->fds, MOSIX_BIRTH_FDS);
-	return born;
+	b->taken = MOSIX_BIRTH_FDS;
+	return b->pid ? core_clone(&args, sizeof(args), begin, b) : 0;
 }
 
+/* Before the channels end, which home's child would take for the loss of its node. */
 static void tell_unborn(uint32_t pid)
 {
 	struct mosix_frame unborn = { .type = MOSIX_UNBORN, .arg[0] = pid, .mask = core_thread()->own.mask }, answer;
@@ -159,6 +159,7 @@ int64_t gate_fork(struct kernel_ucontext *uc, uint64_t nr, uint64_t flags, uint6
 		born = bear(&birth, flags, parent_tid, child_tid);
 	if (result > 0 && born <= 0)
 		tell_unborn(birth.pid);
+	receive_close(birth.fds, birth.taken);
 	core_unlock(&s->action_lock);
 	t->own.inside = 0;
 	if (answer.flags & MOSIX_F_RESTART) {
