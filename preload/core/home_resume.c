@@ -109,6 +109,22 @@ static int begin_handler(struct kernel_ucontext *uc)
 	return 1;
 }
 
+/*
+ * SIGURG in the mask of a thread. The kernel has it only where it was blocked behind the wrappers' back: with everything, for a
+ * moment, as the C library does for itself (pthread_kill(3), posix_spawn(3)) and others that make bare system calls. Signal 32 is in
+ * no mask that went through a function of the C library.
+ */
+static uint64_t kernel_mask(const struct mosix_thread *own)
+{
+	struct core_own *kept = capture_own(own->fs_base);
+
+	if (ksigset_has(own->mask, KSIG_RTMIN))
+		return own->mask;
+	if (kept)
+		kept->blocked = (uint32_t)ksigset_has(own->mask, KSIG_URG);
+	return own->mask & ~ksigset_bit(KSIG_URG);
+}
+
 /* Everything of the calling thread but the last step. */
 static void make_ready(void)
 {
@@ -122,9 +138,7 @@ static void make_ready(void)
 	signals_refused();
 	restore_kernel_state(&t->own);
 	/* Cannot fail: home_take() has tried it. */
-	frame_build(m, i, &t->own.altstack, t->own.mask & ~ksigset_bit(KSIG_URG));
-	if (capture_own(t->own.fs_base))
-		capture_own(t->own.fs_base)->blocked = (uint32_t)ksigset_has(t->own.mask, KSIG_URG);
+	frame_build(m, i, &t->own.altstack, kernel_mask(&t->own));
 	if (t->urgent_pending)
 		SYS4(__NR_rt_tgsigqueueinfo, core_here->pid, t->own.tid, KSIG_URG, t->urgent_waits.info);
 	t->urgent_pending = 0;
