@@ -22,6 +22,7 @@ libcore_la_SOURCES = \
 	preload/core/deputy.c \
 	preload/core/deputy_call.c \
 	preload/core/deputy_fork.c \
+	preload/core/deputy_settle.c \
 	preload/core/deputy_signals.c \
 	preload/core/deputy_thread.c \
 	preload/core/entry_check.c \
@@ -70,6 +71,7 @@ libcore_la_SOURCES = \
 	preload/core/core.h \
 	preload/core/deputy.h \
 	preload/core/deputy_fork.h \
+	preload/core/deputy_settle.h \
 	preload/core/deputy_signals.h \
 	preload/core/deputy_thread.h \
 	preload/core/entry.h \

@@ -115,6 +115,7 @@ struct core_state {
 	uint32_t come_home_reason;	/* of either */
 	int64_t  come_home_detail;
 	uint32_t returned;		/* a thread has a signal that the first one must give back to the kernel */
+	uint32_t taken;			/* counts the signals that guest threads have taken or refused */
 	const struct mosix_manifest *resumed;	/* at homecoming: what the program goes on as */
 	uint32_t guest_gone;		/* a channel broke: what follows is the first deputy's to do */
 	uint32_t taking;		/* the first deputy takes the guest's image: it finds what a broken channel means */

@@ -5,6 +5,7 @@
 #include "arena.h"
 #include "core.h"
 #include "deputy.h"
+#include "deputy_settle.h"
 #include "deputy_signals.h"
 #include "deputy_fork.h"
 #include "deputy_thread.h"
@@ -300,7 +301,7 @@ static void accept_mask(const struct mosix_frame *request)
 	struct core_thread *t = core_thread();
 
 	t->own.mask = request->mask & ~KSIGSET_UNBLOCKABLE;
-	t->handed = 0;
+	settle_taken();
 	if (request->flags & MOSIX_F_RESET && request->signo > 0 && request->signo <= KSIG_MAX) {
 		struct mosix_sigaction standard = { 0 };
 
@@ -321,7 +322,7 @@ static int answer_poll(const struct mosix_frame *request)
 
 	t->rung = 0;
 	if (request->flags & MOSIX_F_BLOCK)
-		t->handed = 0;
+		settle_taken();
 	signals_poll(t->own.mask);
 	if (request->flags & MOSIX_F_BLOCK && !t->held.signo && !core_here->come_home)
 		t->own.mask = request->mask & ~KSIGSET_UNBLOCKABLE;
@@ -338,7 +339,6 @@ static int answer_not_begun(const struct mosix_frame *request)
 	return deputy_answer(&reply);
 }
 
-/* The gate has changed its own view already, so home follows whatever crosses it. */
 static int is_disposition(const struct mosix_frame *request)
 {
 	return call_find((uint32_t)request->nr, request->arg)->special == SPECIAL_SIGACTION;
@@ -365,7 +365,7 @@ static int answer_call(const struct mosix_frame *request)
 		return deputy_call_serve(request);
 	accept_mask(request);
 	if (request->type == MOSIX_CALL && is_disposition(request))
-		return deputy_call_serve(request);
+		signals_poll(t->own.mask);	/* what was sent before finds the handler of before */
 	if (core_here->come_home || (t->held.signo && !(request->flags & MOSIX_F_INSIDE)))
 		return answer_not_begun(request);
 	switch (request->type) {

@@ -5,6 +5,7 @@
 #include "arena.h"
 #include "core.h"
 #include "deputy.h"
+#include "deputy_settle.h"
 #include "deputy_signals.h"
 #include "deputy_thread.h"
 #include "entry.h"
@@ -302,7 +303,7 @@ int deputy_call_serve(const struct mosix_frame *request)
 	struct progress p = { .call = call_find((uint64_t)(uint32_t)request->nr, request->arg), .flags = request->flags };
 	const uint8_t *payload = slot_at(ARENA_PAYLOAD);
 	uint8_t *answer = (uint8_t *)slot_at(ARENA_REPLY) + SIGINFO;
-	uint32_t length = 0, put;
+	uint32_t length = 0, put, sent;
 	int64_t result;
 	int error;
 
@@ -323,7 +324,10 @@ int deputy_call_serve(const struct mosix_frame *request)
 	if (error == 0 && (p.call->blocking == CALL_NEVER || deputy_timeout(p.call, &p.dc, &p.timeout) != 0))
 		p.timeout = -1;
 	p.begun = p.timeout >= 0 ? CLOCK_MONOTONIC_NOW : 0;
+	sent = settle_begin();
 	result = error ? error : run_through(&p, &reply.flags);
+	if (result == 0 && p.call->blocking == CALL_NEVER)
+		deputy_settle(p.dc.nr, request->arg, sent);
 	if (p.call->special == SPECIAL_OPEN && result >= 0 && !(reply.flags & MOSIX_F_RESTART) && is_own_proc(result)) {
 		SYS1(__NR_close, result);
 		reply.flags |= MOSIX_F_RESTART;

@@ -186,11 +186,16 @@ static int64_t set_action(struct kernel_ucontext *uc, uint64_t nr, const uint64_
 	action.mask &= ~KSIGSET_UNBLOCKABLE;
 	request.length = sizeof(action);
 	core_lock(&s->action_lock);	/* home hears of changes in the order in which they are made here */
-	s->action[signo] = action;
 	error = gate_exchange(&request, &action, &answer);
+	if (error == 0 && !(answer.flags & MOSIX_F_RESTART))
+		s->action[signo] = action;
 	core_unlock(&s->action_lock);
 	if (error != 0 || answer.type != MOSIX_REPLY)
 		guest_end();
+	if (answer.flags & MOSIX_F_RESTART) {
+		uc->mc.regs.rip -= 2;
+		uc->mc.regs.rax = nr;
+	}
 	gate_answered(uc, &answer);
 	return GATE_DONE;
 }

@@ -46,6 +46,7 @@ HELPERS = \
 	tests/helpers/thread_files \
 	tests/helpers/thread_fork \
 	tests/helpers/thread_io \
+	tests/helpers/thread_order \
 	tests/helpers/thread_signals \
 	tests/helpers/thread_timers \
 	tests/helpers/threads
@@ -321,6 +322,12 @@ tests_helpers_thread_io_LDFLAGS =
 tests_helpers_thread_io_LDADD = -lm
 
 tests_helpers_thread_signals_SOURCES = tests/helpers/thread_signals.c
+tests_helpers_thread_order_SOURCES = tests/helpers/thread_order.c
+tests_helpers_thread_order_CPPFLAGS = -D_GNU_SOURCE=
+tests_helpers_thread_order_CFLAGS = $(HELPER_FLAGS)
+tests_helpers_thread_order_LDFLAGS =
+tests_helpers_thread_order_LDADD = -lm
+
 tests_helpers_thread_signals_CPPFLAGS = -D_GNU_SOURCE=
 tests_helpers_thread_signals_CFLAGS = $(HELPER_FLAGS)
 tests_helpers_thread_signals_LDFLAGS =
@@ -491,6 +498,7 @@ EXTRA_DIST += \
 	tests/system/cases/xz_threads.case \
 	tests/system/cases/zstd_threads.case \
 	tests/system/data/pytests.py \
+	tests/system/cases/thread_order.case \
 	tests/system/data/sqlite_tests.py \
 	tests/system/garbage \
 	tests/system/lib.sh \
