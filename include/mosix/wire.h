@@ -60,8 +60,11 @@ enum mosix_frame_type {
 	MOSIX_STAYING,		/* the first thread: not all others could be brought to stand, so they go on */
 	MOSIX_FORK,		/* make a child; answered with its number in arg[0] (0: not possible here, go home), its epoch
 				   in arg[1], and in arg[2] the birth under which its channels lie at the guest's link (0: none do, also with
-				   RESTART) */
-	MOSIX_UNBORN,		/* the guest's side of the child arg[0] could not be made: home's is to vanish */
+				   RESTART). arg[0] 1: as vfork(2); if there is a birth, it is answered once without a number, before the
+				   child is made, and once when that has executed another program or ended */
+	MOSIX_UNBORN,		/* the guest's side of the child arg[0] could not be made: home's is to vanish. Also on the channel
+				   of that child */
+	MOSIX_WHO,		/* on the channel of a vfork child that the guest is about to make; answered with its number */
 	/* home to guest */
 	MOSIX_REPLY = 5,	/* answer to CALL and POLL: arg[0] result */
 	MOSIX_WELCOME,		/* answer to COMING: start sending */

@@ -72,6 +72,7 @@ struct core_range { uint64_t start, end; };
 struct core_state {
 	/* Set by core_start(), constant from then on. */
 	uint64_t base;			/* the arena's address */
+	uint64_t first;			/* of the first thread's slot: the same, but in a vfork child that has a slot of its parent's */
 	struct core_config config;
 
 	uint64_t gate_secret;		/* 0 at home: what the restorer puts in %r9 */
@@ -114,13 +115,14 @@ struct core_state {
 	uint32_t come_home;		/* ordered to, or wished: every thread is brought to stand */
 	uint32_t come_home_reason;	/* of either */
 	int64_t  come_home_detail;
-	uint32_t returned;		/* a thread has a signal that the first one must give back to the kernel */
 	uint32_t taken;			/* counts the signals that guest threads have taken or refused */
+	uint32_t returned;		/* a thread has a signal that the first one must give back to the kernel */
 	const struct mosix_manifest *resumed;	/* at homecoming: what the program goes on as */
 	uint32_t guest_gone;		/* a channel broke: what follows is the first deputy's to do */
 	uint32_t taking;		/* the first deputy takes the guest's image: it finds what a broken channel means */
 	uint32_t lost;			/* one deputy says that the process is lost */
 	uint64_t birth;			/* of a child that was forked away: how homed knows it */
+	uint32_t shares;		/* a vfork child, whose guest has its parent's memory: not to be called home */
 	uint32_t forks_known, forks_home;	/* the epoch in which the second was looked at: forks are made at home */
 	uint64_t heap_start;
 	uint64_t stack_low;		/* deputy: start of the main stack's mapping when the program left */
@@ -148,12 +150,36 @@ struct core_state {
 _Static_assert(sizeof(struct core_config) <= MOSIX_CONFIG_SIZE, "core_config outgrew its place in the manifest");
 _Static_assert(sizeof(struct core_state) <= ARENA_STATE_SIZE, "core_state outgrew its place");
 
-/* Written once by core_start(); travels with libmosix's own data, so it is right on both sides. */
-extern struct core_state *core_here __attribute__((visibility("hidden")));
+/*
+ * Of the process whose memory this is. Written once by core_start(); travels with libmosix's own data, so it is right on both
+ * sides.
+ */
+extern struct core_state *core_memory __attribute__((visibility("hidden")));
 
+/* Of the caller's process: in a guest that is a vfork child, and shares its parent's memory, another one (thread.h). */
+#define core_here core_process()
+
+/* The slot that the caller's stack lies in (thread.h). */
+static inline uint64_t slot_here(void)
+{
+	return (uint64_t)__builtin_frame_address(0) & ~(MOSIX_SLOT_SIZE - 1);
+}
+
+static inline struct core_state *core_process(void)
+{
+	struct core_state *s = core_memory, *own;
+	uint64_t slot = slot_here();
+
+	if (slot - s->slots >= s->slot_count * MOSIX_SLOT_SIZE)
+		return s;
+	own = *(struct core_state **)(slot + ARENA_THREAD);	/* the head of a struct core_thread */
+	return own ? own : s;
+}
+
+/* A part of the process's own, in the slot of its first thread. */
 static inline void *arena_at(uint64_t offset)
 {
-	return (void *)(core_here->base + offset);
+	return (void *)(core_here->first + offset);
 }
 
 #endif

@@ -171,6 +171,10 @@ int deputy_ask_orders(void)
 	}
 	if (order->kind != MOSIX_ORDER_HOME)
 		return 0;
+	if (s->shares) {
+		orders_tell(MOSIX_WORD_REFUSED, MOSIX_WHY_VFORK, 0);
+		return 0;
+	}
 	if (!s->come_home) {
 		s->come_home_reason = MOSIX_WHY_ORDERED;
 		s->come_home_detail = 0;
@@ -289,6 +293,7 @@ static void take_home(const struct mosix_frame *request)
 		return;
 	}
 	core_step(MOSIX_STEP_deputy_home_got);
+	s->shares = 0;
 	home_close();
 	orders_tell(MOSIX_WORD_HOME, reason, detail);
 	core_step(MOSIX_STEP_deputy_home_told);
@@ -411,6 +416,8 @@ static int answer(const struct mosix_frame *request)
 		return answer_call(request);
 	case MOSIX_UNBORN:
 		return deputy_unborn(request);
+	case MOSIX_WHO:
+		return deputy_who(request);
 	case MOSIX_WISH:
 		return answer_wish(request);
 	case MOSIX_STAYING:

@@ -22,6 +22,8 @@ struct forking {
 	int64_t  result;	/* its number; 0: not here; or -errno of the fork itself */
 	uint32_t epoch;
 	uint64_t birth;		/* 0: the guest has no ends of channels */
+	uint32_t sequence;	/* of the request */
+	int      shares;	/* vfork(2) */
 	int      interrupted;	/* by a signal, which comes first: not made */
 	int      fds[MOSIX_CHANNELS_MAX];
 };
@@ -50,6 +52,7 @@ static void become_child(struct forking *f)
 	s->config.secret = make_secret();
 	s->epoch = f->epoch;
 	s->birth = f->birth;
+	s->shares = (uint32_t)f->shares;
 	s->orders_fd = 0;
 	s->channels = MOSIX_CHANNELS;
 	memcpy(s->channel_fd, f->fds, MOSIX_CHANNELS * sizeof(int));
@@ -180,7 +183,7 @@ static int forks_as_it_is(void)
 static int64_t make_child(struct forking *f)
 {
 	struct core_thread *t = core_thread();
-	struct clone_args args = { .exit_signal = KSIG_CHLD };
+	struct clone_args args = { .flags = f->shares ? CLONE_VFORK : 0, .exit_signal = KSIG_CHLD };
 	const uint64_t arg[6] = { (uint64_t)&args, sizeof(args) };
 	int64_t pid;
 
@@ -193,6 +196,14 @@ static int64_t make_child(struct forking *f)
 	return pid;
 }
 
+/* The parent of a vfork child is heard of no more until that has executed another program or ended. */
+static int announce(const struct forking *f)
+{
+	struct mosix_frame reply = { .type = MOSIX_REPLY, .sequence = f->sequence, .arg = { 0, f->epoch, f->birth } };
+
+	return frames_send(f->parent->call_fd, &reply, ARENA_PAYLOAD);
+}
+
 /*
  * In a thread apart: what is opened here only the child will have, and what the parent has hidden the child will not. It is made
  * from this thread, whose table of descriptors it copies.
@@ -202,7 +213,7 @@ static void fork_apart(void *argument)
 	struct core_state *s = core_here;
 	struct forking *f = argument;
 
-	if (!forks_as_it_is() || !get_channels(f))
+	if ((!f->shares && !forks_as_it_is()) || !get_channels(f) || (f->shares && announce(f) != 0))
 		return;
 	receive_close(s->channel_fd, s->channels);
 	SYS1(__NR_close, s->maps_fd);
@@ -216,7 +227,7 @@ int deputy_fork(const struct mosix_frame *request)
 {
 	struct core_thread *t = core_thread();
 	struct mosix_frame reply = { .type = MOSIX_REPLY, .sequence = request->sequence };
-	struct forking f = { .parent = t };
+	struct forking f = { .parent = t, .sequence = request->sequence, .shares = request->arg[0] == 1 };
 	uint32_t tid;
 
 	signals_close();
@@ -225,14 +236,10 @@ int deputy_fork(const struct mosix_frame *request)
 	reply.arg[0] = (uint64_t)f.result;
 	reply.arg[1] = f.epoch;
 	reply.arg[2] = f.birth;
-	if (f.interrupted) {
+	if (f.interrupted)
 		reply.flags |= MOSIX_F_RESTART;
-		return deputy_answer(&reply);
-	}
-	/* Another signal waits for the next request: the guest may have to say UNBORN before it could take one. */
-	if (core_here->come_home)
-		reply.flags |= MOSIX_F_COMEHOME;
-	return frames_send(t->call_fd, &reply, ARENA_PAYLOAD);
+	signals_poll(t->own.mask);	/* what the child has sent its parent comes before the program's next instruction */
+	return deputy_answer(&reply);
 }
 
 int deputy_unborn(const struct mosix_frame *request)
@@ -242,5 +249,12 @@ int deputy_unborn(const struct mosix_frame *request)
 
 	if (pid > 1 && SYS2(__NR_kill, pid, KSIG_KILL) == 0)
 		SYS4(__NR_wait4, pid, NULL, __WALL, NULL);
+	return frames_send(core_thread()->call_fd, &reply, ARENA_PAYLOAD);
+}
+
+int deputy_who(const struct mosix_frame *request)
+{
+	struct mosix_frame reply = { .type = MOSIX_REPLY, .sequence = request->sequence, .arg = { core_here->pid } };
+
 	return frames_send(core_thread()->call_fd, &reply, ARENA_PAYLOAD);
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* fork(2) of a program that is away, at home: a child of this process, which is the deputy of the guest's child. */
+/*
+ * fork(2) and vfork(2) of a program that is away, at home: a child of this process, which is the deputy of the guest's child. Here
+ * there is no memory to share, so a vfork child has a copy of the deputy's, and its parent waits all the same (CLONE_VFORK).
+ */
 #ifndef MOSIX_CORE_DEPUTY_FORK_H
 #define MOSIX_CORE_DEPUTY_FORK_H
 
@@ -13,5 +16,8 @@ int deputy_fork(const struct mosix_frame *request);
 
 /* MOSIX_UNBORN: the child vanishes, as if it had not been made. 0 or -errno. */
 int deputy_unborn(const struct mosix_frame *request);
+
+/* MOSIX_WHO: answers with the number of this process. 0 or -errno. */
+int deputy_who(const struct mosix_frame *request);
 
 #endif

@@ -23,7 +23,7 @@ function core_syscall
 	movq	%rcx, %rdx
 	movq	%r8, %r10
 	movq	%r9, %r8
-	movq	core_here(%rip), %r9
+	movq	core_memory(%rip), %r9
 	movq	STATE_GATE_SECRET(%r9), %r9
 	syscall
 	ret
@@ -43,7 +43,7 @@ function core_syscall6
 
 /* The restorer of every handler of the core. */
 function core_restorer
-	movq	core_here(%rip), %r9
+	movq	core_memory(%rip), %r9
 	movq	STATE_GATE_SECRET(%r9), %r9
 	movl	$15, %eax
 	syscall
@@ -74,7 +74,7 @@ function core_call_on
  */
 function core_clone
 	movq	%rcx, %r8
-	movq	core_here(%rip), %r9
+	movq	core_memory(%rip), %r9
 	movq	STATE_GATE_SECRET(%r9), %r9
 	movl	$435, %eax		/* clone3 */
 	syscall
@@ -93,7 +93,7 @@ function core_thread_exit
 	movl	$0, (%rdi)
 	movl	%esi, %edi
 core_end:
-	movq	core_here(%rip), %r9
+	movq	core_memory(%rip), %r9
 	movq	STATE_GATE_SECRET(%r9), %r9
 	movl	$60, %eax		/* exit */
 	syscall

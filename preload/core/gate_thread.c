@@ -32,19 +32,25 @@ static int is_fork(uint64_t flags)
 	return (flags & ~(uint64_t)GATE_FORK_FLAGS) == KSIG_CHLD;
 }
 
+/* vfork(2), and posix_spawn(3), whose child has a stack of its own. */
+static int is_vfork(uint64_t flags)
+{
+	return flags == (CLONE_VM | CLONE_VFORK | KSIG_CHLD);
+}
+
 /* 0; -EFAULT; or GATE_RETURN: home's kernel must judge it. */
 static int64_t read_wish(uint64_t nr, const uint64_t arg[6], struct wish *ret)
 {
 	struct clone_args args = { 0 };
 
-	if (nr == __NR_fork) {
-		*ret = (struct wish){ .flags = KSIG_CHLD };
+	if (nr == __NR_fork || nr == __NR_vfork) {
+		*ret = (struct wish){ .flags = nr == __NR_fork ? KSIG_CHLD : CLONE_VM | CLONE_VFORK | KSIG_CHLD };
 		return 0;
 	}
 	if (nr == __NR_clone) {
 		*ret = (struct wish){ .flags = arg[0], .stack = arg[1], .parent_tid = arg[2], .child_tid = arg[3],
 				      .tls = arg[4] };
-		return is_thread(ret->flags) || is_fork(ret->flags) ? 0 : GATE_RETURN;
+		return is_thread(ret->flags) || is_fork(ret->flags) || is_vfork(ret->flags) ? 0 : GATE_RETURN;
 	}
 	if (arg[1] < CLONE_ARGS_SIZE_VER0 || arg[1] > sizeof(args))
 		return GATE_RETURN;
@@ -55,7 +61,7 @@ static int64_t read_wish(uint64_t nr, const uint64_t arg[6], struct wish *ret)
 	    args.flags & CSIGNAL || args.exit_signal & ~(uint64_t)CSIGNAL)
 		return GATE_RETURN;
 	ret->flags |= args.exit_signal;	/* where clone(2) has it */
-	return is_fork(ret->flags) || (is_thread(args.flags) && args.exit_signal == 0) ? 0 : GATE_RETURN;
+	return is_fork(ret->flags) || is_vfork(ret->flags) || (is_thread(args.flags) && args.exit_signal == 0) ? 0 : GATE_RETURN;
 }
 
 /* A free slot, taken; 0: there is none. */
@@ -186,6 +192,8 @@ int64_t gate_clone(struct kernel_ucontext *uc, uint64_t nr, const uint64_t arg[6
 	int64_t result = read_wish(nr, arg, &wish);
 	uint32_t n;
 
+	if (here->process)	/* a vfork child: what it makes could be anybody's */
+		return GATE_RETURN;
 	if (result == 0 && is_fork(wish.flags))
 		return wish.stack ? GATE_RETURN : gate_fork(uc, nr, wish.flags, wish.parent_tid, wish.child_tid);
 	if (result != 0)
@@ -193,6 +201,8 @@ int64_t gate_clone(struct kernel_ucontext *uc, uint64_t nr, const uint64_t arg[6
 	n = take_slot();
 	if (n == 0)
 		return GATE_RETURN;
+	if (is_vfork(wish.flags))
+		return gate_vfork(uc, nr, n, wish.stack);
 	request.arg[0] = n;
 	if (gate_exchange(&request, NULL, &answer) != 0 || answer.type != MOSIX_REPLY)
 		guest_end();

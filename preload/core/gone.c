@@ -21,7 +21,7 @@ static struct core_range *nearest(struct core_state *s, uint64_t start, uint64_t
 
 void gone_note(uint64_t start, uint64_t end)
 {
-	struct core_state *s = core_here;
+	struct core_state *s = core_memory;
 	struct core_range *near;
 
 	if (start >= end)
@@ -39,7 +39,7 @@ void gone_note(uint64_t start, uint64_t end)
 
 int gone_touches(uint64_t start, uint64_t end)
 {
-	const struct core_state *s = core_here;
+	const struct core_state *s = core_memory;
 
 	for (uint32_t i = 0; i < s->gone_count; i++)
 		if (s->gone[i].start < end && s->gone[i].end > start)

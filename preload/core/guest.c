@@ -85,7 +85,7 @@ void guest_main(void *arena)
 	struct mosix_frame ready = { .type = MOSIX_READY };
 	uint64_t closed = ~(ksigset_bit(KSIG_SEGV) | ksigset_bit(KSIG_BUS));
 
-	s->base = (uint64_t)arena;
+	s->base = s->first = (uint64_t)arena;
 	s->gate_secret = landing->gate_secret;
 	SYS4(__NR_rt_sigprocmask, KSIG_SETMASK, &closed, NULL, 8);	/* a ring waits until the program runs */
 	take_state(m, landing->channels);

@@ -180,6 +180,7 @@ static void leave(struct kernel_ucontext *uc, int orders, const struct mosix_ord
 		return;
 	}
 	s->place = PLACE_AWAY;
+	s->shares = 0;
 	s->committed = s->dropped = s->order_pending = s->wish_home = s->come_home = s->guest_gone = 0;
 	signals_install();
 	orders = orders_report(orders, &word);

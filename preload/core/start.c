@@ -11,7 +11,7 @@
 
 /* Read by every core_syscall(), also by those before the arena stands. */
 static const uint64_t nothing[sizeof(struct core_state) / 8];
-struct core_state *core_here = (struct core_state *)nothing;
+struct core_state *core_memory = (struct core_state *)nothing;
 
 /* The arena is aligned to its own size, so that a stack pointer tells where it begins. */
 static long reserve(void)
@@ -44,10 +44,10 @@ int core_start(const struct core_config *config)
 	if (error != 0)
 		return (int)error;
 	s = (struct core_state *)(at + (long)ARENA_STATE);
-	s->base = (uint64_t)at;
+	s->base = s->first = (uint64_t)at;
 	s->config = *config;
 	s->place = PLACE_HOME;
-	core_here = s;
+	core_memory = s;
 	s->pid = (uint32_t)SYS0(__NR_getpid);
 	error = SYS4(__NR_rt_sigaction, KSIG_URG, &action, &old, 8);
 	s->urgent.action = old;

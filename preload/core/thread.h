@@ -4,8 +4,9 @@
  * address at home and in the guest. Slot 0 is the arena itself and belongs to the first thread; the others follow each other at
  * core_here->slots. All slots are laid out as the arena is (arena.h), though only the first one's parts for the process are used.
  *
- * A thread of the core runs on its slot's stack, so its stack pointer says which thread it is. Code that may run on a stack of
- * the program's (the migration handler until it has changed over) must not ask.
+ * A thread of the core runs on its slot's stack, so its stack pointer says which thread it is, and of which process. Code that
+ * may run on a stack of the program's (the migration handler until it has changed over) must not ask for its thread, and is told
+ * of the process whose memory it is.
  */
 #ifndef MOSIX_CORE_THREAD_H
 #define MOSIX_CORE_THREAD_H
@@ -23,6 +24,7 @@ struct core_signal {
 enum thread_futex { FUTEX_NONE, FUTEX_ENDLESS, FUTEX_TIMED };
 
 struct core_thread {
+	struct core_state *process;	/* core_process(): a vfork child's own state, in its slot; NULL: core_memory */
 	struct mosix_thread own;	/* the program's state of this thread; its registers only while it stands (stand.h) */
 	int32_t  call_fd;
 	uint32_t sequence;		/* of call frames */
@@ -55,12 +57,7 @@ struct core_thread {
 };
 
 _Static_assert(sizeof(struct core_thread) <= ARENA_THREAD_SIZE, "core_thread outgrew its place");
-
-/* The slot that the caller's stack lies in. */
-static inline uint64_t slot_here(void)
-{
-	return (uint64_t)__builtin_frame_address(0) & ~(MOSIX_SLOT_SIZE - 1);
-}
+_Static_assert(__builtin_offsetof(struct core_thread, process) == 0, "core_process() looks at the head");
 
 static inline struct core_thread *core_thread(void)
 {
@@ -75,7 +72,7 @@ static inline void *slot_at(uint64_t offset)
 
 static inline uint64_t slot_address(uint32_t n)
 {
-	return n == 0 ? core_here->base : core_here->slots + (n - 1) * MOSIX_SLOT_SIZE;
+	return n == 0 ? core_here->first : core_here->slots + (n - 1) * MOSIX_SLOT_SIZE;
 }
 
 static inline struct core_thread *slot_thread(uint32_t n)

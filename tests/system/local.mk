@@ -49,7 +49,8 @@ HELPERS = \
 	tests/helpers/thread_order \
 	tests/helpers/thread_signals \
 	tests/helpers/thread_timers \
-	tests/helpers/threads
+	tests/helpers/threads \
+	tests/helpers/vforks
 check_PROGRAMS += $(HELPERS)
 noinst_HEADERS += \
 	tests/helpers/check.h \
@@ -321,13 +322,13 @@ tests_helpers_thread_io_CFLAGS = $(HELPER_FLAGS)
 tests_helpers_thread_io_LDFLAGS =
 tests_helpers_thread_io_LDADD = -lm
 
-tests_helpers_thread_signals_SOURCES = tests/helpers/thread_signals.c
 tests_helpers_thread_order_SOURCES = tests/helpers/thread_order.c
 tests_helpers_thread_order_CPPFLAGS = -D_GNU_SOURCE=
 tests_helpers_thread_order_CFLAGS = $(HELPER_FLAGS)
 tests_helpers_thread_order_LDFLAGS =
 tests_helpers_thread_order_LDADD = -lm
 
+tests_helpers_thread_signals_SOURCES = tests/helpers/thread_signals.c
 tests_helpers_thread_signals_CPPFLAGS = -D_GNU_SOURCE=
 tests_helpers_thread_signals_CFLAGS = $(HELPER_FLAGS)
 tests_helpers_thread_signals_LDFLAGS =
@@ -344,6 +345,12 @@ tests_helpers_threads_CPPFLAGS = -D_GNU_SOURCE=
 tests_helpers_threads_CFLAGS = $(HELPER_FLAGS)
 tests_helpers_threads_LDFLAGS =
 tests_helpers_threads_LDADD = -lm
+
+tests_helpers_vforks_SOURCES = tests/helpers/vforks.c
+tests_helpers_vforks_CPPFLAGS = -D_GNU_SOURCE=
+tests_helpers_vforks_CFLAGS = $(HELPER_FLAGS)
+tests_helpers_vforks_LDFLAGS =
+tests_helpers_vforks_LDADD = -lm
 
 # The suite, by its entry programs; `make check SYSTEM_TESTS=` leaves it out.
 SYSTEM_TESTS = \
@@ -491,14 +498,15 @@ EXTRA_DIST += \
 	tests/system/cases/thread_files.case \
 	tests/system/cases/thread_fork.case \
 	tests/system/cases/thread_io.case \
+	tests/system/cases/thread_order.case \
 	tests/system/cases/thread_signals.case \
 	tests/system/cases/thread_timers.case \
 	tests/system/cases/threads.case \
+	tests/system/cases/vforks.case \
 	tests/system/cases/xz.case \
 	tests/system/cases/xz_threads.case \
 	tests/system/cases/zstd_threads.case \
 	tests/system/data/pytests.py \
-	tests/system/cases/thread_order.case \
 	tests/system/data/sqlite_tests.py \
 	tests/system/garbage \
 	tests/system/lib.sh \
