@@ -42,7 +42,7 @@ static bool threads(const struct look *l)
 
 static bool traced(const struct look *l)
 {
-	return l->status.tracer != 0;
+	return !(l->flags & CHECK_AWAY) && l->status.tracer != 0;	/* its deputy is: all the more reason to come home */
 }
 
 static bool stopped(const struct look *l)

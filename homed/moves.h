@@ -18,6 +18,7 @@ struct order_link;
 enum move_by {
 	MOVE_BY_USER,
 	MOVE_BY_PLACE,		/* mosrun's wish, applied when the program registers */
+	MOVE_BY_TRACER,
 	MOVE_BY_CHURN,		/* forced at random: gives way to the others */
 };
 
@@ -30,8 +31,9 @@ struct move_waiter {
 };
 
 /*
- * Asks for a move to target: "home", "best" or a node's name. waiter may be NULL. While a move by churn is under way the
- * request is kept until that has ended; while another one is, the outcome is BUSY.
+ * Asks for a move to target: "home", "best" or a node's name. waiter may be NULL. While a move is under way the request is kept
+ * until that has ended, the last one only: an earlier one that has not begun is SUPERSEDED. The outcome is BUSY for churn, and
+ * while the process does not answer.
  */
 void moves_request(struct process *p, const char *target, enum move_by by, struct move_waiter *waiter);
 

@@ -12,7 +12,7 @@
 #include "homed/churn.h"
 #include "homed/orders.h"
 
-/* What is to be done when a move by churn has ended. */
+/* What is to be done when the move under way has ended. */
 struct move_wish {
 	char target[CONF_NAME];
 	enum move_by by;
@@ -85,6 +85,28 @@ static void start(struct process *p, const char *target, enum move_kind kind, en
 		move_resolve(m, NULL);
 }
 
+/* After the move under way, and instead of what was wished before. 0 or -ENOMEM. */
+static int keep_wish(struct process *p, const char *target, enum move_by by, struct move_waiter *waiter)
+{
+	struct move_wish *new = calloc(1, sizeof(*new)), *old = p->wish;
+	struct outcome out;
+
+	if (!new)
+		return -ENOMEM;
+	strncpy(new->target, target, sizeof(new->target) - 1);
+	new->by = by;
+	new->waiter = waiter;
+	if (waiter)
+		waiter->wish = new;
+	p->wish = new;
+	if (old) {
+		outcome_set(&out, MOSIX_WHY_SUPERSEDED, 0, NULL);
+		tell(old->waiter, &out, process_where(p));
+		free(old);
+	}
+	return 0;
+}
+
 void moves_request(struct process *p, const char *target, enum move_by by, struct move_waiter *waiter)
 {
 	struct outcome out;
@@ -93,19 +115,9 @@ void moves_request(struct process *p, const char *target, enum move_by by, struc
 		start(p, target, MOVE_LEAVE, by, waiter);
 		return;
 	}
-	if (by != MOVE_BY_CHURN && !p->wish && (p->move->by == MOVE_BY_CHURN || p->move->kind == MOVE_ASK) && !p->move->overdue) {
-		p->wish = calloc(1, sizeof(*p->wish));
-		if (p->wish) {
-			strncpy(p->wish->target, target, sizeof(p->wish->target) - 1);
-			p->wish->by = by;
-			p->wish->waiter = waiter;
-			if (waiter)
-				waiter->wish = p->wish;
-			return;
-		}
-	}
 	outcome_set(&out, MOSIX_WHY_BUSY, 0, NULL);
-	tell(waiter, &out, process_where(p));
+	if (by == MOVE_BY_CHURN || p->move->overdue || keep_wish(p, target, by, waiter) < 0)
+		tell(waiter, &out, process_where(p));
 }
 
 void moves_ask(struct process *p)

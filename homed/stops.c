@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "common/proc.h"
+#include "homed/moves.h"
 #include "homed/nodes.h"
 #include "homed/process.h"
 
@@ -46,6 +47,15 @@ void stops_ended(const struct process *p)
 		tell(p, SIGKILL);
 }
 
+/* A tracer has found the deputy, and lets it go on: it is to see the program. */
+static void look_for_tracer(struct process *p)
+{
+	struct proc_status st;
+
+	if (!p->move && proc_read_status(p->pid, &st) == 0 && st.tracer)
+		moves_request(p, "home", MOVE_BY_TRACER, NULL);
+}
+
 static void look(struct process *p, void *data)
 {
 	struct proc_stat st;
@@ -56,6 +66,8 @@ static void look(struct process *p, void *data)
 		return;
 	process_saw_threads(p, st.threads);
 	stopped = st.state == 'T' || st.state == 't';
+	if (!stopped)
+		look_for_tracer(p);
 	if (p->told == (stopped ? TOLD_STOP : TOLD_RUN))
 		return;
 	if (tell(p, stopped ? SIGSTOP : SIGCONT) == 0)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * SIGSTOP cannot be caught, so nobody but the kernel knows that a deputy was stopped: its guest would go on computing. Every
- * quarter of a second the away processes' states are looked at and their guests told.
+ * SIGSTOP cannot be caught, so nobody but the kernel knows that a deputy was stopped: its guest would go on computing. Nor that
+ * one is traced: the program has to come home for its tracer. Every quarter of a second the away processes are looked at.
  */
 #ifndef HOMED_STOPS_H
 #define HOMED_STOPS_H

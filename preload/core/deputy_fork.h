@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * fork(2) and vfork(2) of a program that is away, at home: a child of this process, which is the deputy of the guest's child. Here
- * there is no memory to share, so a vfork child has a copy of the deputy's, and its parent waits all the same (CLONE_VFORK).
+ * fork(2) and vfork(2) of a program that is away, at home: a child of this process, which is the deputy of the guest's child.
+ * Here there is no memory to share, so a vfork child has a copy of the deputy's, and its parent waits all the same (CLONE_VFORK).
  */
 #ifndef MOSIX_CORE_DEPUTY_FORK_H
 #define MOSIX_CORE_DEPUTY_FORK_H

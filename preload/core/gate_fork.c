@@ -198,8 +198,8 @@ static long bear_sharing(struct birth *b)
 }
 
 /*
- * Before the channels end, which home's child would take for the loss of its node. The siginfo of the answer before stays where it
- * is.
+ * Before the channels end, which home's child would take for the loss of its node. The siginfo of the answer before stays where
+ * it is.
  */
 static void tell_unborn(uint32_t pid)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * fork(2) and vfork(2) of a program that is away: home's child first, which gives the number, then the guest's, beside its parent.
- * A vfork child shares its parent's memory at the node and has none at home; its parent waits there, in home's kernel, until it
+ * fork(2) and vfork(2) of a program that is away: home's child first, which gives the number, then the guest's, beside its
+ * parent. A vfork child shares its parent's memory at the node and has none at home; its parent waits there, in home's kernel, until it
  * has executed another program or ended.
  */
 #ifndef MOSIX_CORE_GATE_FORK_H

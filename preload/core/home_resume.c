@@ -111,8 +111,8 @@ static int begin_handler(struct kernel_ucontext *uc)
 
 /*
  * SIGURG in the mask of a thread. The kernel has it only where it was blocked behind the wrappers' back: with everything, for a
- * moment, as the C library does for itself (pthread_kill(3), posix_spawn(3)) and others that make bare system calls. Signal 32 is in
- * no mask that went through a function of the C library.
+ * moment, as the C library does for itself (pthread_kill(3), posix_spawn(3)) and others that make bare system calls. Signal 32
+ * is in no mask that went through a function of the C library.
  */
 static uint64_t kernel_mask(const struct mosix_thread *own)
 {

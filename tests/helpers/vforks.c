@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * vfork(2) and posix_spawn(3): a child that has its parent's memory, and nothing else of it. What it writes its parent finds, what
- * it changes of itself its parent does not; the parent waits until it executes another program or ends; what could not be
+ * vfork(2) and posix_spawn(3): a child that has its parent's memory, and nothing else of it. What it writes its parent finds,
+ * what it changes of itself its parent does not; the parent waits until it executes another program or ends; what could not be
  * executed is told.
  */
 #define _GNU_SOURCE
@@ -215,10 +215,10 @@ static void goes_home(void)
 
 /* ---- other programs ---- */
 
-static int spawned(pid_t *child, const char *path, posix_spawn_file_actions_t *actions, posix_spawnattr_t *attributes, const char *script)
+static int spawned(pid_t *child, const char *path, const char *script)
 {
 	char *arguments[] = { "sh", "-c", (char *)script, "sh", NULL };
-	return posix_spawn(child, path, actions, attributes, arguments, environ);
+	return posix_spawn(child, path, NULL, NULL, arguments, environ);
 }
 
 static void plain_programs(void)
@@ -228,7 +228,7 @@ static void plain_programs(void)
 		char script[64];
 		pid_t child = 0;
 		snprintf(script, sizeof script, "echo round %d; exit %d", round, round + 30);
-		check(spawned(&child, "/bin/sh", NULL, NULL, script) == 0, "posix_spawn");
+		check(spawned(&child, "/bin/sh", script) == 0, "posix_spawn");
 		fork_expect(child, fork_code(round + 30), "spawned");
 		child = vfork();
 		if (child == 0) {
@@ -363,7 +363,7 @@ static void *thread(void *argument)
 		char script[32];
 		pid_t child = 0;
 		snprintf(script, sizeof script, "exit %d", number + i);
-		check(spawned(&child, "/bin/sh", NULL, NULL, script) == 0, "posix_spawn in a thread");
+		check(spawned(&child, "/bin/sh", script) == 0, "posix_spawn in a thread");
 		fork_expect(child, fork_code(number + i), "spawned by a thread");
 		volatile int mine = 0;
 		child = vfork();

@@ -50,6 +50,7 @@ HELPERS = \
 	tests/helpers/thread_signals \
 	tests/helpers/thread_timers \
 	tests/helpers/threads \
+	tests/helpers/tracer \
 	tests/helpers/vforks
 check_PROGRAMS += $(HELPERS)
 noinst_HEADERS += \
@@ -346,6 +347,12 @@ tests_helpers_threads_CFLAGS = $(HELPER_FLAGS)
 tests_helpers_threads_LDFLAGS =
 tests_helpers_threads_LDADD = -lm
 
+tests_helpers_tracer_SOURCES = tests/helpers/tracer.c
+tests_helpers_tracer_CPPFLAGS = -D_GNU_SOURCE=
+tests_helpers_tracer_CFLAGS = $(HELPER_FLAGS)
+tests_helpers_tracer_LDFLAGS =
+tests_helpers_tracer_LDADD = -lm
+
 tests_helpers_vforks_SOURCES = tests/helpers/vforks.c
 tests_helpers_vforks_CPPFLAGS = -D_GNU_SOURCE=
 tests_helpers_vforks_CFLAGS = $(HELPER_FLAGS)
@@ -362,6 +369,7 @@ SYSTEM_TESTS = \
 	tests/system/garbage \
 	tests/system/cage \
 	tests/system/rows \
+	tests/system/orders \
 	tests/system/stays \
 	tests/system/tools
 TESTS += $(SYSTEM_TESTS)
@@ -374,6 +382,7 @@ dist_check_SCRIPTS += \
 	tests/system/garbage \
 	tests/system/cage \
 	tests/system/rows \
+	tests/system/orders \
 	tests/system/stays \
 	tests/system/tools
 
