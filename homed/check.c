@@ -142,6 +142,15 @@ static void look_at_descriptors(struct look *l)
 	closedir(directory);
 }
 
+void check_descriptors(pid_t pid, struct outcome *ret_outcome)
+{
+	struct outcome out = { 0 };
+	struct look l = { .pid = pid, .out = &out };
+
+	look_at_descriptors(&l);
+	*ret_outcome = out;
+}
+
 void check_process(pid_t pid, uint64_t start, unsigned flags, struct outcome *ret_outcome)
 {
 	struct outcome out = { 0 };

@@ -18,4 +18,7 @@ enum check_flag {
  */
 void check_process(pid_t pid, uint64_t start, unsigned flags, struct outcome *ret_outcome);
 
+/* The part of it that one call of the program can change, once more when the process stands and waits for its orders. */
+void check_descriptors(pid_t pid, struct outcome *ret_outcome);
+
 #endif

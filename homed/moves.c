@@ -297,6 +297,22 @@ static void give_leave(struct move *m, struct order_link *link)
 	uv_timer_start(&m->deadline, on_deadline, ready_ms(m) + OVERDUE_MS, 0);
 }
 
+/* It stands now. */
+static void let_leave(struct move *m, struct order_link *link)
+{
+	struct outcome outcome;
+
+	check_descriptors(m->process->pid, &outcome);
+	if (outcome.reason) {
+		order_none(link);
+		move_finish(m, &outcome);
+		return;
+	}
+	m->link = link;
+	order_link_bind(link, m);
+	give_leave(m, link);
+}
+
 static void give_home(struct move *m, struct order_link *link)
 {
 	int r = order_home(link, m->process->epoch);
@@ -313,9 +329,7 @@ static void on_here(struct move *m, const struct move_event_data *e)
 	bool away = e->word->state;
 
 	if (m->kind == MOVE_LEAVE && !away) {
-		m->link = e->link;
-		order_link_bind(e->link, m);
-		give_leave(m, e->link);
+		let_leave(m, e->link);
 	} else if (m->kind == MOVE_HOME && away) {
 		m->link = e->link;
 		order_link_bind(e->link, m);
