@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # `make bench`: programs that are measured natively and under mosrun, never sanitised, and the script that compares them.
 BENCH_FLAGS = -std=gnu17 $(WARN_CFLAGS)
-BENCHES = bench/calls bench/compute bench/pingpong bench/resident bench/startup
+BENCHES = bench/calls bench/children bench/compute bench/pingpong bench/resident bench/startup bench/threads
 EXTRA_PROGRAMS = $(BENCHES)
 CLEANFILES += $(BENCHES)
 noinst_HEADERS += bench/measure.h
@@ -10,6 +10,10 @@ EXTRA_DIST += bench/run
 bench_calls_SOURCES = bench/calls.c
 bench_calls_CFLAGS = $(BENCH_FLAGS)
 bench_calls_LDFLAGS =
+
+bench_children_SOURCES = bench/children.c
+bench_children_CFLAGS = $(BENCH_FLAGS)
+bench_children_LDFLAGS =
 
 bench_compute_SOURCES = bench/compute.c
 bench_compute_CFLAGS = $(BENCH_FLAGS)
@@ -26,6 +30,10 @@ bench_resident_LDFLAGS =
 bench_startup_SOURCES = bench/startup.c
 bench_startup_CFLAGS = $(BENCH_FLAGS)
 bench_startup_LDFLAGS =
+
+bench_threads_SOURCES = bench/threads.c
+bench_threads_CFLAGS = $(BENCH_FLAGS)
+bench_threads_LDFLAGS =
 
 .PHONY: bench
 bench: all $(BENCHES)

@@ -388,12 +388,14 @@ dist_check_SCRIPTS += \
 
 EXTRA_DIST += \
 	bench/calls.c \
+	bench/children.c \
 	bench/compute.c \
 	bench/measure.h \
 	bench/pingpong.c \
 	bench/resident.c \
 	bench/run \
 	bench/startup.c \
+	bench/threads.c \
 	ci/second-kernel \
 	tests/fuzz/cage_double.c \
 	tests/fuzz/cage_double.h \
