@@ -281,6 +281,7 @@ static void place(struct client *c, const msgpack_object *map)
 	msg_get_str(map, "node", p.node, sizeof(p.node));
 	msg_get_bool(map, "stay", &p.stay);
 	msg_get_bool(map, "noauto", &p.noauto);
+	msg_get_u32(map, "trace", &p.trace);
 	if (proc_read_stat(p.pid, &stat) < 0 || proc_read_status(p.pid, &st) < 0) {
 		refuse(c, MOSIX_WHY_NO_PROCESS, "");
 	} else if (st.uid != getuid()) {

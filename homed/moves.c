@@ -283,7 +283,7 @@ static void give_leave(struct move *m, struct order_link *link)
 	unsigned fds = channels_descriptors(m->channels, fd);
 
 	process_set_intended(m->process, m->target);
-	r = order_leave(link, m->epoch, ready_ms(m) * 1000000u, m->target, &m->files, fd, fds);
+	r = order_leave(link, m->epoch, m->process->trace, ready_ms(m) * 1000000u, m->target, &m->files, fd, fds);
 	if (r < 0) {
 		process_set_intended(m->process, "");
 		fail(m, MOSIX_WHY_CUT, strerror(-r));

@@ -120,13 +120,13 @@ int order_home(struct order_link *link, uint32_t epoch)
 	return send_order(link, &order, NULL, NULL, 0);
 }
 
-int order_leave(struct order_link *link, uint32_t epoch, uint64_t deadline_ns, const char *node, const struct files *files,
-		const int *fd, unsigned fds)
+int order_leave(struct order_link *link, uint32_t epoch, uint32_t trace, uint64_t deadline_ns, const char *node,
+		const struct files *files, const int *fd, unsigned fds)
 {
 	struct mosix_order order = {
 		MOSIX_ORDER_MAGIC, MOSIX_ORDER_VERSION, MOSIX_ORDER_LEAVE,
 		.epoch = epoch, .deadline_ns = deadline_ns, .files = files->count, .others = files->others,
-		.channels = fds,
+		.channels = fds, .trace = trace,
 	};
 	struct mosix_order_file *list = calloc(files->count + files->others + 1, sizeof(*list));
 	int r;

@@ -25,10 +25,10 @@ void orders_drain(struct orders *orders, pid_t pid);
 void order_none(struct order_link *link);
 /* Come home. 0 or -errno. */
 int order_home(struct order_link *link, uint32_t epoch);
-/* Leave, with the descriptors of all channels (which stay the caller's) and the files of the offer. 0 or -errno: the
-   connection is of no use any more then, and will be cut. */
-int order_leave(struct order_link *link, uint32_t epoch, uint64_t deadline_ns, const char *node, const struct files *files,
-		const int *fd, unsigned fds);
+/* Leave, with the descriptors of all channels (which stay the caller's), the files of the offer, and the process's descriptor for
+   its trace, if there is one. 0 or -errno: the connection is of no use any more then, and will be cut. */
+int order_leave(struct order_link *link, uint32_t epoch, uint32_t trace, uint64_t deadline_ns, const char *node,
+		const struct files *files, const int *fd, unsigned fds);
 
 /* The channels of a child, and the name of its birth. 0 or -errno. */
 int order_child(struct order_link *link, uint32_t epoch, uint64_t birth, const int *fd, unsigned fds);

@@ -15,6 +15,7 @@ struct place {
 	uint64_t start;
 	char node[CONF_NAME];	/* "" none, "best", or a node */
 	bool stay, noauto;
+	uint32_t trace;		/* descriptor of the program's on which its calls are told, 0 none */
 };
 
 struct places *places_new(void);

@@ -209,6 +209,7 @@ int process_register(struct homed *homed, pid_t pid, uint64_t secret, uint64_t a
 	if (parent) {
 		p->stay = parent->stay;
 		p->noauto = parent->noauto;
+		p->trace = parent->trace;
 	}
 	process_save(p);
 	churn_begin(p);

@@ -37,6 +37,7 @@ struct process {
 	uint32_t epoch;			/* of its latest move, counts up over its life */
 	uint32_t returned_epoch;	/* the newest epoch from which it came home */
 	bool stay, noauto;
+	uint32_t trace;			/* its descriptor on which calls are told, 0 none */
 	bool relayed;			/* away, its channels run through this homed and end with it */
 	enum { TOLD_UNKNOWN, TOLD_RUN, TOLD_STOP } told;	/* its guest, by stops.c */
 

@@ -24,6 +24,7 @@ static void apply_place(struct process *p, const struct place *place)
 {
 	p->stay = place->stay;
 	p->noauto = place->noauto;
+	p->trace = place->trace;
 	process_save(p);
 	if (place->node[0])
 		moves_request(p, place->node, MOVE_BY_PLACE, NULL);

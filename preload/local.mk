@@ -61,6 +61,7 @@ libcore_la_SOURCES = \
 	preload/core/stop.c \
 	preload/core/step.c \
 	preload/core/string.c \
+	preload/core/trace.c \
 	preload/core/xstate.c \
 	preload/core/entry.S \
 	preload/core/api.h \
@@ -99,6 +100,7 @@ libcore_la_SOURCES = \
 	preload/core/step.h \
 	preload/core/stop.h \
 	preload/core/thread.h \
+	preload/core/trace.h \
 	preload/core/xstate.h
 
 preload_libmosix_la_SOURCES = \

@@ -5,12 +5,14 @@
  */
 #include <argp.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <mosix/paths.h>
@@ -38,7 +40,7 @@ static const struct argp_option options[] = {
 	{ NULL,    'w',          NULL,   0, "Say on standard error why PROG cannot move", 0 },
 	{ NULL,    'J',          "ID",   0, "Job that PROG belongs to (not served by this version)", 1 },
 	{ NULL,    'm',          "MB",   0, "Memory that PROG will need (not served by this version)", 1 },
-	{ "trace", OPTION_TRACE, NULL,   0, "Show the system calls that PROG makes while away (not served by this version)", 1 },
+	{ "trace", OPTION_TRACE, NULL,   0, "Show on standard error the system calls that PROG makes while away, and where each ran", 0 },
 	{ 0 }
 	/* clang-format on */
 };
@@ -48,6 +50,7 @@ struct request {
 	bool stay, noauto;
 	bool must; /* -e */
 	bool say;  /* -w */
+	bool trace;
 	char **command;
 };
 
@@ -100,7 +103,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'm':
 		die(EXIT_OWN, "-m: memory requirements are not served by this version");
 	case OPTION_TRACE:
-		die(EXIT_OWN, "--trace: traces are not served by this version");
+		request->trace = true;
+		return 0;
 	case ARGP_KEY_ARGS:
 		request->command = state->argv + state->next;
 		return 0;
@@ -134,9 +138,27 @@ static void decline(const struct request *request, const char *who, const char *
 		fprintf(stderr, "mosrun: %s%s%s; it runs at home and cannot move\n", who, *who ? " " : "", why);
 }
 
+/*
+ * The number under which PROG will have this standard error for its trace, whatever it does with its own: as high as its limit
+ * lets it be, where nobody meets it.
+ */
+static int trace_descriptor(void)
+{
+	struct rlimit limit;
+	int fd = -1;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur > 16)
+		fd = fcntl(STDERR_FILENO, F_DUPFD, (int)(limit.rlim_cur < INT_MAX ? limit.rlim_cur : INT_MAX) - 8);
+	if (fd < 0)
+		die(EXIT_OWN, "--trace: standard error cannot be kept for it: %s", strerror(errno));
+	return fd;
+}
+
 /* Tells homed what this process is about to become. 0 or -errno, with a sentence in ret_text. */
 static int place(const struct request *request, char ret_text[static DAEMON_TEXT])
 {
+	int trace = request->trace ? trace_descriptor() : 0;
+
 	for (bool started = false;; started = true) {
 		ANSWER_AUTO struct answer answer;
 		MSG_AUTO struct msg question;
@@ -147,6 +169,7 @@ static int place(const struct request *request, char ret_text[static DAEMON_TEXT
 		msg_add_str(&question, "node", request->node ? request->node : "");
 		msg_add_bool(&question, "stay", request->stay);
 		msg_add_bool(&question, "noauto", request->noauto);
+		msg_add_uint(&question, "trace", (uint64_t)trace);
 		error = ask(&question, ANSWER_MS, &answer);
 		snprintf(ret_text, DAEMON_TEXT, "%s", answer.text);
 		if (error != -ECONNREFUSED || started)

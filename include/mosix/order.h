@@ -78,7 +78,7 @@ struct mosix_order {
 	uint32_t others;		/* ≤ MOSIX_ORDER_OTHERS; behind those: files that homed saw, whose mappings travel as pages:
 					   device and inode; size 0 if it only did not find the file by its name */
 	uint32_t channels;		/* LEAVE: MOSIX_CHANNELS … MOSIX_CHANNELS_MAX (wire.h); CHILD: MOSIX_CHANNELS */
-	uint32_t zero;
+	uint32_t trace;			/* LEAVE: the descriptor of the process's own on which calls are told, 0 none */
 	uint64_t birth;			/* CHILD: what FORKED shall name */
 };
 

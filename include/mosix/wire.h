@@ -65,6 +65,7 @@ enum mosix_frame_type {
 	MOSIX_UNBORN,		/* the guest's side of the child arg[0] could not be made: home's is to vanish. Also on the channel
 				   of that child */
 	MOSIX_WHO,		/* on the channel of a vfork child that the guest is about to make; answered with its number */
+	MOSIX_TRACE = 20,	/* nr(arg…) has run at the node; its result in the payload, not known with RESTART */
 	/* home to guest */
 	MOSIX_REPLY = 5,	/* answer to CALL and POLL: arg[0] result */
 	MOSIX_WELCOME,		/* answer to COMING: start sending */

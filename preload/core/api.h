@@ -19,6 +19,7 @@ struct core_config {
 	int64_t  own_offset;	/* struct core_own, the same way */
 	int64_t  rseq_offset;		/* rseq area relative to the FS base (__rseq_offset) */
 	uint32_t rseq_size;		/* __rseq_size, 0: not registered by glibc */
+	uint32_t trace;			/* descriptor at home on which calls made away are told, 0 none (trace.h) */
 	uint32_t step;			/* enum mosix_step to wait at (step.h); in a guest it is its remoted's */
 };
 

@@ -121,6 +121,7 @@ struct core_state {
 	uint32_t guest_gone;		/* a channel broke: what follows is the first deputy's to do */
 	uint32_t taking;		/* the first deputy takes the guest's image: it finds what a broken channel means */
 	uint32_t lost;			/* one deputy says that the process is lost */
+	char node[64];			/* where the guest is */
 	uint64_t birth;			/* of a child that was forked away: how homed knows it */
 	uint32_t shares;		/* a vfork child, whose guest has its parent's memory: not to be called home */
 	uint32_t forks_known, forks_home;	/* the epoch in which the second was looked at: forks are made at home */

@@ -17,6 +17,7 @@
 #include "step.h"
 #include "stop.h"
 #include "thread.h"
+#include "trace.h"
 
 /* Each deputy finds its own channel broken; one of them says so. */
 static __attribute__((noreturn)) void process_lost(void)
@@ -293,6 +294,10 @@ static void take_home(const struct mosix_frame *request)
 		return;
 	}
 	core_step(MOSIX_STEP_deputy_home_got);
+	if (trace_wanted()) {
+		trace_return(reason, detail);
+		trace_place("home");
+	}
 	s->shares = 0;
 	home_close();
 	orders_tell(MOSIX_WORD_HOME, reason, detail);
@@ -418,6 +423,8 @@ static int answer(const struct mosix_frame *request)
 		return deputy_unborn(request);
 	case MOSIX_WHO:
 		return deputy_who(request);
+	case MOSIX_TRACE:
+		return trace_told(request);
 	case MOSIX_WISH:
 		return answer_wish(request);
 	case MOSIX_STAYING:

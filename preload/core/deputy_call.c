@@ -14,6 +14,7 @@
 #include "marshal.h"
 #include "resume.h"
 #include "thread.h"
+#include "trace.h"
 
 #define CLOCK_MONOTONIC_NOW core_clock(1)
 #define SIGINFO             sizeof(core_thread()->held.info)	/* stands before the results, if a signal goes with them */
@@ -307,8 +308,11 @@ int deputy_call_serve(const struct mosix_frame *request)
 	int64_t result;
 	int error;
 
-	if (p.call->special == SPECIAL_EXIT)
+	if (p.call->special == SPECIAL_EXIT) {
+		if (s->config.trace)
+			trace_home((uint64_t)(uint32_t)request->nr, request->arg, NULL);
 		return end(request);
+	}
 	if (p.call->special == SPECIAL_SIGACTION)
 		return change_disposition(request);
 	if ((p.call->where != CALL_HOME && p.call->where != CALL_BOTH) || p.call->special == SPECIAL_CLONE)
@@ -324,6 +328,8 @@ int deputy_call_serve(const struct mosix_frame *request)
 	if (error == 0 && (p.call->blocking == CALL_NEVER || deputy_timeout(p.call, &p.dc, &p.timeout) != 0))
 		p.timeout = -1;
 	p.begun = p.timeout >= 0 ? CLOCK_MONOTONIC_NOW : 0;
+	if (s->config.trace && p.call->special == SPECIAL_EXEC)
+		trace_home(p.dc.nr, request->arg, NULL);
 	sent = settle_begin();
 	result = error ? error : run_through(&p, &reply.flags);
 	if (result == 0 && p.call->blocking == CALL_NEVER)
@@ -342,6 +348,8 @@ int deputy_call_serve(const struct mosix_frame *request)
 		reply.arg[1] = (uint64_t)time_left(&p);
 	}
 	reply.arg[0] = (uint64_t)result;
+	if (s->config.trace && !(reply.flags & MOSIX_F_RESTART))
+		trace_home(p.dc.nr, request->arg, &result);
 	if (result == -EINTR && t->held.signo && marshal_temporary_mask(p.call, &p.dc, &reply.arg[2]) == 0)
 		reply.flags |= MOSIX_F_TEMPMASK;
 	/* Offsets that the kernel advances in memory travel with a part, too. */

@@ -12,6 +12,7 @@
 #include "lock.h"
 #include "resume.h"
 #include "thread.h"
+#include "trace.h"
 
 /* A bad pointer of the program, met by a guarded copy, or an instruction on trial: it continues where it reports -EFAULT. */
 static int fix_up(struct kernel_ucontext *uc)
@@ -74,8 +75,11 @@ static void trapped_call(struct kernel_ucontext *uc)
 		result = gate_exit(uc, arg);
 	if (result == GATE_FORWARD && (call->where != CALL_HOME || call->special == SPECIAL_CPU_TIMES))
 		result = gate_local(uc, call, nr, arg);
-	if (result == GATE_DONE)
+	if (result == GATE_DONE) {
+		if (trace_wanted() && call->where != CALL_HOME)
+			trace_here(nr, arg, NULL);
 		return;
+	}
 	if (result == GATE_RETURN) {
 		gate_return(uc, nr);
 		return;
@@ -86,6 +90,8 @@ static void trapped_call(struct kernel_ucontext *uc)
 	}
 	core_thread()->own.inside = 0;
 	regs->rax = (uint64_t)result;
+	if (trace_wanted())
+		trace_here(nr, arg, &result);
 }
 
 /*

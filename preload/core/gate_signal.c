@@ -162,6 +162,15 @@ static int64_t set_mask(struct kernel_ucontext *uc, const uint64_t arg[6])
 	return GATE_DONE;
 }
 
+/*
+ * posix_spawn(3) sets every signal to SIG_DFL, where nearly all are: home need not hear of it. (Of those that are ignored by default
+ * the kernel forgets what is pending.)
+ */
+static int changes_nothing(int signo, const struct mosix_sigaction *old, const struct mosix_sigaction *action)
+{
+	return old->handler == KSIG_DFL && action->handler == KSIG_DFL && !(KSIGSET_IGNORED & ksigset_bit(signo));
+}
+
 static int64_t set_action(struct kernel_ucontext *uc, uint64_t nr, const uint64_t arg[6])
 {
 	struct core_state *s = core_here;
@@ -186,6 +195,11 @@ static int64_t set_action(struct kernel_ucontext *uc, uint64_t nr, const uint64_
 	action.mask &= ~KSIGSET_UNBLOCKABLE;
 	request.length = sizeof(action);
 	core_lock(&s->action_lock);	/* home hears of changes in the order in which they are made here */
+	if (changes_nothing(signo, &s->action[signo], &action)) {
+		s->action[signo] = action;
+		core_unlock(&s->action_lock);
+		return GATE_DONE;
+	}
 	error = gate_exchange(&request, &action, &answer);
 	if (error == 0 && !(answer.flags & MOSIX_F_RESTART))
 		s->action[signo] = action;

@@ -20,6 +20,7 @@
 #include "step.h"
 #include "stop.h"
 #include "thread.h"
+#include "trace.h"
 
 static int is_migration_signal(const struct kernel_siginfo *info)
 {
@@ -162,6 +163,8 @@ static void leave(struct kernel_ucontext *uc, int orders, const struct mosix_ord
 	uint64_t begun = core_clock(1);
 
 	s->epoch = order->epoch;
+	s->config.trace = order->trace;
+	memcpy(s->node, order->node, sizeof(s->node) - 1);
 	take_channels(order, fds);
 	if (MOSIX_CHANNELS - 1 + calls_needed() > order->channels) {
 		word.reason = MOSIX_WHY_NEW_THREADS;
@@ -187,6 +190,8 @@ static void leave(struct kernel_ucontext *uc, int orders, const struct mosix_ord
 	s->orders_fd = orders < 0 ? 0 : orders_hide(orders);	/* for the next order: other deputies open descriptors then */
 	orders_guard(s->orders_fd);
 	core_step(MOSIX_STEP_deputy_moved);
+	if (trace_wanted())
+		trace_place(s->node);
 	stop_serve();
 	deputy_main();
 }
