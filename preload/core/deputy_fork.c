@@ -153,6 +153,7 @@ static int has_advice(void)
 	while (fd >= 0 && length < ARENA_PAYLOAD_SIZE - 1 &&
 	       (n = SYS3(__NR_read, fd, text + length, ARENA_PAYLOAD_SIZE - 1 - length)) > 0)
 		length += (uint64_t)n;
+	SYS1(__NR_close, fd);	/* or the child would have it */
 	text[length] = '\0';
 	for (const char *at = text; *at && !found; at++) {
 		if (at[0] == '\n')
