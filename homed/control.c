@@ -145,6 +145,51 @@ static void migrate(struct client *c, const msgpack_object *map)
 	client_answer(c, &m);
 }
 
+#define PART (256u << 10)
+
+/* In parts, each a message, and behind them the answer. */
+static void stacked(struct move_waiter *waiter, const struct outcome *outcome, const char *where)
+{
+	struct client *c = waiter->data;
+	struct msg m;
+
+	if (outcome->reason) {
+		client_refuse(c, outcome);
+		return;
+	}
+	for (size_t at = 0; at < waiter->snapshot_size && !c->closed; at += PART) {
+		size_t left = waiter->snapshot_size - at;
+
+		msg_begin(&m, "part");
+		msg_add_bin(&m, "data", waiter->snapshot + at, left < PART ? left : PART);
+		client_answer(c, &m);
+	}
+	if (c->closed)
+		return;
+	msg_begin(&m, "done");
+	msg_add_str(&m, "where", where);
+	client_answer(c, &m);
+}
+
+static void stack(struct client *c, const msgpack_object *map)
+{
+	struct process *p;
+	struct outcome o;
+	pid_t pid;
+
+	if (!get_pid(c, map, &pid))
+		return;
+	p = process_find(c->homed, pid);
+	if (!p) {
+		survey_absent(pid, &o);
+		client_refuse(c, &o);
+		return;
+	}
+	c->waiter.done = stacked;
+	c->waiter.data = c;
+	moves_stack(p, &c->waiter);
+}
+
 struct counts { unsigned all, away; };
 
 static void count(struct process *p, void *data)
@@ -333,6 +378,7 @@ static const struct { char type[12]; void (*serve)(struct client *, const msgpac
 	{ "nodes",   nodes   },
 	{ "ps",      ps      },
 	{ "why",     why     },
+	{ "stack",   stack   },
 	{ "place",   place   },
 	{ "block",   block   },
 	{ "unblock", unblock },

@@ -27,6 +27,7 @@ libhomed_a_SOURCES = \
 	homed/register.c \
 	homed/requests.c \
 	homed/ring.c \
+	homed/snapshot.c \
 	homed/stops.c \
 	homed/survey.c \
 	homed/truth.c \

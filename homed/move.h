@@ -15,6 +15,7 @@ enum move_kind {
 	MOVE_LEAVE,		/* home to a node */
 	MOVE_HOME,		/* a node to home, and from there to `then` if that is set */
 	MOVE_ASK,		/* nowhere: where is it? */
+	MOVE_STACK,		/* nowhere: what are its stacks? */
 };
 
 enum move_state {
@@ -23,6 +24,7 @@ enum move_state {
 	MOVE_CHECKING,		/* /proc is looked at, files are hashed */
 	MOVE_OFFERING,		/* the node has the offer, maybe wants files */
 	MOVE_LINKING,		/* the channels are being opened */
+	MOVE_LOOKING,		/* the node takes a snapshot of the guest */
 	MOVE_SIGNALLED,		/* the process has been rung and will connect */
 	MOVE_ORDERED,		/* it has its orders */
 	MOVE_SETTLING,		/* it refused; the node may know better why */
@@ -41,7 +43,7 @@ struct move {
 	enum move_state state;
 	enum move_by by;
 	char target[CONF_NAME], then[CONF_NAME];
-	struct node *node;		/* of LEAVE */
+	struct node *node;		/* of LEAVE; of STACK while it is asked */
 	uint32_t epoch;
 	uint64_t started_ms;
 	struct check_job *job;
@@ -66,6 +68,8 @@ struct move {
 	bool overdue;			/* nobody waits for it any more, but it is not over */
 	struct outcome refusal;		/* of SETTLING */
 	struct outcome guest_end;	/* what the node said about the end of the guest */
+	uint8_t *snapshot;		/* of STACK, as far as it has come */
+	size_t snapshot_size;
 
 	uv_timer_t deadline, ring;
 	unsigned handles;
@@ -74,6 +78,8 @@ struct move {
 
 /* ---- offer.c ---- */
 
+/* A number that no message to a node has had. */
+uint64_t offer_next_id(void);
 /* Sends the offer with a new epoch, id and token. 0 or -errno. */
 int offer_send(struct move *m);
 /* The node wants these: takes the list. -EPROTO: it makes no sense. */

@@ -28,6 +28,7 @@ static const struct { const char *name; uint32_t deadline_ms; uint32_t reason; }
 	[MOVE_CHECKING]  = { "checking",  60000,    MOSIX_WHY_TIMED_OUT  },
 	[MOVE_OFFERING]  = { "offering",  20000,    MOSIX_WHY_TIMED_OUT  },
 	[MOVE_LINKING]   = { "linking",   20000,    MOSIX_WHY_NO_CHANNEL },
+	[MOVE_LOOKING]   = { "looking",   15000,    MOSIX_WHY_TIMED_OUT  },
 	[MOVE_SIGNALLED] = { "signalled", 5000,     MOSIX_WHY_NO_ANSWER  },
 	[MOVE_ORDERED]   = { "ordered",   READY_MS, MOSIX_WHY_TIMED_OUT  },
 	[MOVE_SETTLING]  = { "settling",  300,      0                    },
@@ -36,9 +37,8 @@ static const struct { const char *name; uint32_t deadline_ms; uint32_t reason; }
 };
 
 static void on_deadline(uv_timer_t *timer);
-static void fail(struct move *m, uint32_t reason, const char *more);
 
-static void enter(struct move *m, enum move_state state)
+void move_enter(struct move *m, enum move_state state)
 {
 	log_debug("process %d: %s -> %s", m->process->pid, states[m->state].name, states[state].name);
 	m->state = state;
@@ -47,10 +47,15 @@ static void enter(struct move *m, enum move_state state)
 	step_pass(m->kind == MOVE_HOME ? "homed.home_" : "homed.", states[state].name);
 }
 
+void move_deadline(struct move *m, uint64_t ms)
+{
+	uv_timer_start(&m->deadline, on_deadline, ms, 0);
+}
+
 void move_wait(struct move *m)
 {
 	if (m->state != MOVE_WAITING)
-		enter(m, MOVE_WAITING);
+		move_enter(m, MOVE_WAITING);
 }
 
 /* ---- checking ---- */
@@ -90,7 +95,7 @@ static void check_done(uv_work_t *work, int status)
 		if (job->outcome.reason)
 			move_finish(m, &job->outcome);
 		else if (job->error)
-			fail(m, MOSIX_WHY_NO_MEMORY, "in homed");
+			move_fail(m, MOSIX_WHY_NO_MEMORY, "in homed");
 		else
 			move_event(m, EV_CHECKED, NULL);
 	} else {
@@ -111,10 +116,10 @@ void move_begin_leave(struct move *m)
 	struct check_job *job;
 
 	m->kind = MOVE_LEAVE;
-	enter(m, MOVE_CHECKING);
+	move_enter(m, MOVE_CHECKING);
 	job = calloc(1, sizeof(*job));
 	if (!job) {
-		fail(m, MOSIX_WHY_NO_MEMORY, "in homed");
+		move_fail(m, MOSIX_WHY_NO_MEMORY, "in homed");
 		return;
 	}
 	job->move = m;
@@ -124,7 +129,7 @@ void move_begin_leave(struct move *m)
 	job->no_files = m->passed == MOMENTS;
 	if (uv_queue_work(m->homed->loop, &job->work, check_work, check_done) < 0) {
 		free(job);
-		fail(m, MOSIX_WHY_NO_MEMORY, "in homed");
+		move_fail(m, MOSIX_WHY_NO_MEMORY, "in homed");
 		return;
 	}
 	m->job = job;
@@ -141,13 +146,13 @@ static void make_offer(struct move *m)
 		return;
 	}
 	if (m->node->pid_max && (uint32_t)m->process->pid >= m->node->pid_max) {
-		fail(m, MOSIX_WHY_PID_RANGE, NULL);
+		move_fail(m, MOSIX_WHY_PID_RANGE, NULL);
 		return;
 	}
 	offer_free_needs(m);
 	r = offer_send(m);
 	if (r < 0)
-		fail(m, r == -ESRCH ? MOSIX_WHY_ENDED : MOSIX_WHY_CUT, r == -ESRCH ? NULL : strerror(-r));
+		move_fail(m, r == -ESRCH ? MOSIX_WHY_ENDED : MOSIX_WHY_CUT, r == -ESRCH ? NULL : strerror(-r));
 	else
 		m->node->guests++;	/* until it tells better: several may go out within one ping */
 }
@@ -155,7 +160,7 @@ static void make_offer(struct move *m)
 static void on_checked(struct move *m, const struct move_event_data *e)
 {
 	(void)e;
-	enter(m, MOVE_OFFERING);
+	move_enter(m, MOVE_OFFERING);
 	make_offer(m);
 }
 
@@ -164,7 +169,7 @@ static void pump(struct move *m)
 	int r = offer_pump(m);
 
 	if (r < 0)
-		fail(m, MOSIX_WHY_CUT, strerror(-r));
+		move_fail(m, MOSIX_WHY_CUT, strerror(-r));
 	else if (r > 0)
 		uv_timer_start(&m->deadline, on_deadline, states[MOVE_OFFERING].deadline_ms, 0);	/* it goes forward */
 }
@@ -174,7 +179,7 @@ static void on_need(struct move *m, const struct move_event_data *e)
 	int r = offer_take_needs(m, e->map);
 
 	if (r < 0)
-		fail(m, r == -ENOMEM ? MOSIX_WHY_NO_MEMORY : MOSIX_WHY_MALFORMED, "the node's list of files");
+		move_fail(m, r == -ENOMEM ? MOSIX_WHY_NO_MEMORY : MOSIX_WHY_MALFORMED, "the node's list of files");
 	else
 		pump(m);
 }
@@ -214,7 +219,7 @@ static void channels_done(void *data, int error)
 	struct move *m = data;
 
 	if (error)
-		fail(m, MOSIX_WHY_NO_CHANNEL, strerror(-error));
+		move_fail(m, MOSIX_WHY_NO_CHANNEL, strerror(-error));
 	else
 		move_event(m, EV_CONNECTED, NULL);
 }
@@ -224,11 +229,11 @@ static void on_accept(struct move *m, const struct move_event_data *e)
 	int r;
 
 	(void)e;
-	enter(m, MOVE_LINKING);
+	move_enter(m, MOVE_LINKING);
 	r = channels_open(m->homed, (struct sockaddr *)&m->node->peer, m->process->pid, m->token, m->channel_count, channels_done,
 			  m, &m->channels);
 	if (r < 0)
-		fail(m, MOSIX_WHY_NO_CHANNEL, strerror(-r));
+		move_fail(m, MOSIX_WHY_NO_CHANNEL, strerror(-r));
 }
 
 /* ---- signalled ---- */
@@ -242,9 +247,9 @@ static void ring(uv_timer_t *timer)
 	if (r == 0)
 		step_pass(m->kind == MOVE_HOME ? "homed.home_" : "homed.", "rung");
 	if (r == -ESRCH)
-		fail(m, MOSIX_WHY_ENDED, NULL);
+		move_fail(m, MOSIX_WHY_ENDED, NULL);
 	else if (r == -EPERM)
-		fail(m, MOSIX_WHY_NOT_OURS, NULL);
+		move_fail(m, MOSIX_WHY_NOT_OURS, NULL);
 	else
 		uv_timer_start(&m->ring, ring, RING_MS, 0);
 }
@@ -252,7 +257,7 @@ static void ring(uv_timer_t *timer)
 void move_begin_signal(struct move *m)
 {
 	m->rung = false;
-	enter(m, MOVE_SIGNALLED);
+	move_enter(m, MOVE_SIGNALLED);
 	ring(&m->ring);
 }
 
@@ -286,14 +291,14 @@ static void give_leave(struct move *m, struct order_link *link)
 	r = order_leave(link, m->epoch, m->process->trace, ready_ms(m) * 1000000u, m->target, &m->files, fd, fds);
 	if (r < 0) {
 		process_set_intended(m->process, "");
-		fail(m, MOSIX_WHY_CUT, strerror(-r));
+		move_fail(m, MOSIX_WHY_CUT, strerror(-r));
 		return;
 	}
 	m->process->relayed = channels_relayed(m->channels);
 	channels_close(m->channels);
 	m->channels = NULL;
 	offer_free(m);
-	enter(m, MOVE_ORDERED);
+	move_enter(m, MOVE_ORDERED);
 	uv_timer_start(&m->deadline, on_deadline, ready_ms(m) + OVERDUE_MS, 0);
 }
 
@@ -318,17 +323,19 @@ static void give_home(struct move *m, struct order_link *link)
 	int r = order_home(link, m->process->epoch);
 
 	if (r < 0) {
-		fail(m, MOSIX_WHY_CUT, strerror(-r));
+		move_fail(m, MOSIX_WHY_CUT, strerror(-r));
 		return;
 	}
-	enter(m, MOVE_ORDERED);
+	move_enter(m, MOVE_ORDERED);
 }
 
 static void on_here(struct move *m, const struct move_event_data *e)
 {
 	bool away = e->word->state;
 
-	if (m->kind == MOVE_LEAVE && !away) {
+	if (m->kind == MOVE_STACK) {
+		snapshot_here(m, e);
+	} else if (m->kind == MOVE_LEAVE && !away) {
 		let_leave(m, e->link);
 	} else if (m->kind == MOVE_HOME && away) {
 		m->link = e->link;
@@ -341,7 +348,7 @@ static void on_here(struct move *m, const struct move_event_data *e)
 		else if (m->kind == MOVE_ASK)
 			move_succeed(m);
 		else
-			fail(m, MOSIX_WHY_REVOKED, "it is away already");
+			move_fail(m, MOSIX_WHY_REVOKED, "it is away already");
 	}
 }
 
@@ -353,13 +360,15 @@ static void on_moved(struct move *m, const struct move_event_data *e)
 	if (m->kind == MOVE_LEAVE)
 		move_succeed(m);
 	else
-		fail(m, MOSIX_WHY_MALFORMED, "it says that it left");
+		move_fail(m, MOSIX_WHY_MALFORMED, "it says that it left");
 }
 
 static void on_home(struct move *m, const struct move_event_data *e)
 {
 	if (m->kind == MOVE_HOME)
 		move_arrived_home(m);
+	else if (m->kind == MOVE_STACK)
+		snapshot_moved(m);
 	else if (m->kind == MOVE_ASK || m->state != MOVE_SIGNALLED)
 		move_succeed(m);	/* LEAVE: it was there, and is back by itself: its word MOVED comes later or never */
 	(void)e;
@@ -394,9 +403,9 @@ static void on_refused(struct move *m, const struct move_event_data *e)
 	} else if (m->guest_end.reason) {
 		move_finish(m, &m->guest_end);
 	} else if (m->node->state != NODE_UP) {
-		fail(m, MOSIX_WHY_NODE_GONE, NULL);
+		move_fail(m, MOSIX_WHY_NODE_GONE, NULL);
 	} else {
-		enter(m, MOVE_SETTLING);
+		move_enter(m, MOVE_SETTLING);
 	}
 }
 
@@ -406,13 +415,17 @@ static void on_lost(struct move *m, const struct move_event_data *e)
 	if (m->process->guest_end.reason)
 		move_finish(m, &m->process->guest_end);
 	else
-		fail(m, MOSIX_WHY_NODE_GONE, "it was lost");
+		move_fail(m, MOSIX_WHY_NODE_GONE, "it was lost");
 }
 
 static void on_cut(struct move *m, const struct move_event_data *e)
 {
 	(void)e;
-	enter(m, MOVE_ASKING);
+	if (m->kind == MOVE_STACK) {
+		move_fail(m, MOSIX_WHY_CUT, "to the process");
+		return;
+	}
+	move_enter(m, MOVE_ASKING);
 	ring(&m->ring);
 }
 
@@ -425,7 +438,7 @@ static void on_here_again(struct move *m, const struct move_event_data *e)
 	else if (m->kind == MOVE_LEAVE && !strcmp(m->process->where, m->target))
 		move_succeed(m);
 	else
-		fail(m, MOSIX_WHY_CUT, "to the process");
+		move_fail(m, MOSIX_WHY_CUT, "to the process");
 }
 
 static void on_guest_ended(struct move *m, const struct move_event_data *e)
@@ -439,7 +452,7 @@ static void on_node_down(struct move *m, const struct move_event_data *e)
 {
 	(void)e;
 	if (m->state == MOVE_SETTLING)
-		fail(m, MOSIX_WHY_NODE_GONE, NULL);
+		move_fail(m, MOSIX_WHY_NODE_GONE, NULL);
 	else
 		move_finish(m, &m->node->outcome);
 }
@@ -471,6 +484,13 @@ static handler *const table[MOVE_STATES][EVENTS] = {
 		[EV_GUEST_ENDED] = on_guest_ended,
 		[EV_NODE_DOWN]   = on_node_down,
 	},
+	[MOVE_LOOKING] = {
+		[EV_STACKED]     = snapshot_part,
+		[EV_REFUSE]      = on_refuse,
+		[EV_HOME]        = on_home,
+		[EV_LOST]        = on_lost,
+		[EV_NODE_DOWN]   = on_node_down,
+	},
 	[MOVE_SIGNALLED] = {
 		[EV_HERE]        = on_here,
 		[EV_HOME]        = on_home,
@@ -486,6 +506,7 @@ static handler *const table[MOVE_STATES][EVENTS] = {
 		[EV_HOME]        = on_home,
 		[EV_LOST]        = on_lost,
 		[EV_CUT]         = on_cut,
+		[EV_STACK]       = snapshot_word,
 		[EV_GUEST_ENDED] = on_guest_ended,
 	},
 	[MOVE_SETTLING] = {
@@ -512,7 +533,7 @@ bool move_event(struct move *m, enum move_event event, const struct move_event_d
 
 /* ---- the end ---- */
 
-static void fail(struct move *m, uint32_t reason, const char *more)
+void move_fail(struct move *m, uint32_t reason, const char *more)
 {
 	struct outcome out;
 
@@ -553,12 +574,16 @@ static void on_deadline(uv_timer_t *timer)
 		move_finish(m, &m->refusal);
 		break;
 	case MOVE_ORDERED:
+		if (m->kind == MOVE_STACK) {
+			move_fail(m, MOSIX_WHY_TIMED_OUT, NULL);
+			break;
+		}
 		/* Only the process knows whether it has committed: tell those who wait, and wait for its word. */
 		m->overdue = true;
 		outcome_set(&out, MOSIX_WHY_TIMED_OUT, 0, NULL);
 		move_tell(m, &out);
 		break;
 	default:
-		fail(m, states[m->state].reason, NULL);
+		move_fail(m, states[m->state].reason, NULL);
 	}
 }

@@ -28,6 +28,8 @@ struct move_waiter {
 	struct move_wish *wish;		/* … or for this one, which has not begun */
 	void (*done)(struct move_waiter *waiter, const struct outcome *outcome, const char *where);
 	void *data;
+	const uint8_t *snapshot;	/* of moves_stack(), during done() */
+	size_t snapshot_size;
 };
 
 /*
@@ -36,6 +38,12 @@ struct move_waiter {
  * while the process does not answer.
  */
 void moves_request(struct process *p, const char *target, enum move_by by, struct move_waiter *waiter);
+
+/*
+ * Asks for a snapshot of the process's stacks (mosix/stack.h), wherever it is. It is no move, but takes its turn with them: it is
+ * kept while one is under way. BUSY while the process does not answer.
+ */
+void moves_stack(struct process *p, struct move_waiter *waiter);
 
 /* The asker does not want to know any more; the move goes on. */
 void moves_forget(struct move_waiter *waiter);
@@ -53,7 +61,8 @@ void moves_node_changed(struct homed *homed);		/* one came up */
 void moves_node_down(struct node *node);
 void moves_node_drained(struct node *node);
 void moves_node_message(struct node *node, const char *type, const msgpack_object *map);
-void moves_word(struct process *p, struct order_link *link, const struct mosix_word *word);
+/* more: what came with the word, `size` bytes. */
+void moves_word(struct process *p, struct order_link *link, const struct mosix_word *word, const void *more, size_t size);
 void moves_link_cut(struct move *move, struct order_link *link);
 
 #endif

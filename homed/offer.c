@@ -29,9 +29,15 @@ static void add_files(struct msg *m, const struct files *files)
 	msg_close(m);
 }
 
+uint64_t offer_next_id(void)
+{
+	static uint64_t last;
+
+	return ++last;
+}
+
 int offer_send(struct move *m)
 {
-	static uint64_t last_id;
 	struct process *p = m->process;
 	struct rlimit stack = { .rlim_cur = RLIM_INFINITY };
 	struct proc_stat st;
@@ -48,7 +54,7 @@ int offer_send(struct move *m)
 	process_saw_threads(p, st.threads);
 	m->rss = st.rss;
 	m->channel_count = channels_needed(p->threads_most);
-	m->id = ++last_id;	/* a late answer to an earlier offer of this move must not be taken for one to this */
+	m->id = offer_next_id();	/* a late answer to an earlier offer of this move must not be taken for one to this */
 	m->epoch = process_next_epoch(p);
 	outcome_clear(&p->guest_end);
 	msg_begin(&message, "offer");

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include <mosix/paths.h>
+#include <mosix/stack.h>
 #include "common/log.h"
 #include "common/pass.h"
 #include "common/runtime.h"
@@ -30,6 +31,12 @@ struct order_link {
 	struct move *move;
 	uint64_t heard_ms;
 	bool spoken, closed;
+};
+
+/* A word and, with one of a snapshot, a piece of that. */
+struct packet {
+	struct mosix_word word;
+	uint8_t bytes[sizeof(struct mosix_stack_piece) + MOSIX_STACK_PACKET];
 };
 
 struct orders {
@@ -155,12 +162,27 @@ int order_child(struct order_link *link, uint32_t epoch, uint64_t birth, const i
 	return send_order(link, &order, NULL, fd, fds);
 }
 
-static void take_word(struct order_link *link, const struct mosix_word *word, ssize_t size)
+int order_stack(struct order_link *link)
 {
+	struct mosix_order order = { MOSIX_ORDER_MAGIC, MOSIX_ORDER_VERSION, MOSIX_ORDER_STACK, .epoch = 0 };
+
+	return send_order(link, &order, NULL, NULL, 0);
+}
+
+/* Only pieces of a snapshot come with a word. */
+static bool is_whole(const struct mosix_word *word, size_t size)
+{
+	return size == sizeof(*word) ||
+	       (size > sizeof(*word) && size <= sizeof(struct packet) && word->kind == MOSIX_WORD_STACK);
+}
+
+static void take_word(struct order_link *link, const struct packet *packet, size_t size)
+{
+	const struct mosix_word *word = &packet->word;
 	struct process *p;
 
-	if (size != sizeof(*word) || word->magic != MOSIX_ORDER_MAGIC || word->version != MOSIX_ORDER_VERSION ||
-	    word->pid != (uint32_t)link->pid || word->kind < MOSIX_WORD_HERE || word->kind > MOSIX_WORD_FORKED) {
+	if (!is_whole(word, size) || word->magic != MOSIX_ORDER_MAGIC || word->version != MOSIX_ORDER_VERSION ||
+	    word->pid != (uint32_t)link->pid || word->kind < MOSIX_WORD_HERE || word->kind > MOSIX_WORD_STACK) {
 		log_warning("process %d said something that is not understood", link->pid);
 		cut(link);
 		return;
@@ -175,21 +197,21 @@ static void take_word(struct order_link *link, const struct mosix_word *word, ss
 	else if (word->kind == MOSIX_WORD_FORKED)
 		return;
 	else if (p)
-		moves_word(p, link, word);
+		moves_word(p, link, word, packet->bytes, size - sizeof(*word));
 	else if (word->kind == MOSIX_WORD_HERE)
 		order_none(link);
 }
 
 static void readable(uv_poll_t *poll, int status, int events)
 {
+	static struct packet packet;
 	struct order_link *link = poll->data;
-	struct mosix_word word;
 	ssize_t n;
 
 	(void)status;
 	(void)events;
 	while (!link->closed) {
-		n = recv(link->fd, &word, sizeof(word), MSG_DONTWAIT | MSG_TRUNC);
+		n = recv(link->fd, &packet, sizeof(packet), MSG_DONTWAIT | MSG_TRUNC);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && errno == EAGAIN)
@@ -197,7 +219,7 @@ static void readable(uv_poll_t *poll, int status, int events)
 		if (n <= 0)
 			cut(link);
 		else
-			take_word(link, &word, n);
+			take_word(link, &packet, (size_t)n);
 	}
 }
 

@@ -33,6 +33,9 @@ int order_leave(struct order_link *link, uint32_t epoch, uint32_t trace, uint64_
 /* The channels of a child, and the name of its birth. 0 or -errno. */
 int order_child(struct order_link *link, uint32_t epoch, uint64_t birth, const int *fd, unsigned fds);
 
+/* Say your stacks, and go on. 0 or -errno. */
+int order_stack(struct order_link *link);
+
 /* Words and the end of this connection concern that move from now on; NULL: none. */
 void order_link_bind(struct order_link *link, struct move *move);
 /* The move has no connection any more; what still comes over it is about no move. */

@@ -43,6 +43,7 @@ struct process {
 
 	struct move *move;		/* under way, or NULL */
 	struct move_wish *wish;		/* what is to be done after it, or NULL (moves.c) */
+	SLIST_HEAD(, move_wish) looks;	/* likewise: who wants to see its stacks */
 	uint32_t threads_most;		/* that were ever seen in it: so many call channels it may want again */
 	uint64_t moves;
 	struct outcome last;		/* of the latest move */

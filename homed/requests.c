@@ -14,6 +14,8 @@
 
 /* What is to be done when the move under way has ended. */
 struct move_wish {
+	SLIST_ENTRY(move_wish) next;	/* of looks */
+	enum move_kind kind;
 	char target[CONF_NAME];
 	enum move_by by;
 	struct move_waiter *waiter;
@@ -36,6 +38,10 @@ void move_tell(struct move *m, const struct outcome *outcome)
 {
 	struct move_waiter *w = m->waiter;
 
+	if (w) {
+		w->snapshot = m->snapshot;
+		w->snapshot_size = m->snapshot_size;
+	}
 	m->waiter = NULL;
 	tell(w, outcome, process_where(m->process));
 }
@@ -81,29 +87,52 @@ static void start(struct process *p, const char *target, enum move_kind kind, en
 	LIST_INSERT_HEAD(&moves, m, list);
 	if (kind == MOVE_ASK)
 		move_begin_signal(m);
+	else if (kind == MOVE_STACK)
+		snapshot_begin(m);
 	else
 		move_resolve(m, NULL);
 }
 
-/* After the move under way, and instead of what was wished before. 0 or -ENOMEM. */
-static int keep_wish(struct process *p, const char *target, enum move_by by, struct move_waiter *waiter)
+static struct move_wish *new_wish(enum move_kind kind, const char *target, enum move_by by, struct move_waiter *waiter)
 {
-	struct move_wish *new = calloc(1, sizeof(*new)), *old = p->wish;
-	struct outcome out;
+	struct move_wish *new = calloc(1, sizeof(*new));
 
 	if (!new)
-		return -ENOMEM;
+		return NULL;
+	new->kind = kind;
 	strncpy(new->target, target, sizeof(new->target) - 1);
 	new->by = by;
 	new->waiter = waiter;
 	if (waiter)
 		waiter->wish = new;
+	return new;
+}
+
+/* After the move under way, and instead of what was wished before. 0 or -ENOMEM. */
+static int keep_wish(struct process *p, const char *target, enum move_by by, struct move_waiter *waiter)
+{
+	struct move_wish *new = new_wish(MOVE_LEAVE, target, by, waiter), *old = p->wish;
+	struct outcome out;
+
+	if (!new)
+		return -ENOMEM;
 	p->wish = new;
 	if (old) {
 		outcome_set(&out, MOSIX_WHY_SUPERSEDED, 0, NULL);
 		tell(old->waiter, &out, process_where(p));
 		free(old);
 	}
+	return 0;
+}
+
+/* After the move under way, too. 0 or -ENOMEM. */
+static int keep_look(struct process *p, struct move_waiter *waiter)
+{
+	struct move_wish *new = new_wish(MOVE_STACK, "", MOVE_BY_USER, waiter);
+
+	if (!new)
+		return -ENOMEM;
+	SLIST_INSERT_HEAD(&p->looks, new, next);
 	return 0;
 }
 
@@ -117,6 +146,19 @@ void moves_request(struct process *p, const char *target, enum move_by by, struc
 	}
 	outcome_set(&out, MOSIX_WHY_BUSY, 0, NULL);
 	if (by == MOVE_BY_CHURN || p->move->overdue || keep_wish(p, target, by, waiter) < 0)
+		tell(waiter, &out, process_where(p));
+}
+
+void moves_stack(struct process *p, struct move_waiter *waiter)
+{
+	struct outcome out;
+
+	if (!p->move) {
+		start(p, "", MOVE_STACK, MOVE_BY_USER, waiter);
+		return;
+	}
+	outcome_set(&out, MOSIX_WHY_BUSY, 0, NULL);
+	if (p->move->overdue || keep_look(p, waiter) < 0)
 		tell(waiter, &out, process_where(p));
 }
 
@@ -245,8 +287,10 @@ static void timer_closed(uv_handle_t *handle)
 {
 	struct move *m = handle->data;
 
-	if (--m->handles == 0)
+	if (--m->handles == 0) {
+		free(m->snapshot);
 		free(m);
+	}
 }
 
 static void report(const struct move *m, const struct outcome *out)
@@ -254,7 +298,9 @@ static void report(const struct move *m, const struct outcome *out)
 	enum log_level level = m->by == MOVE_BY_CHURN ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
 	const struct process *p = m->process;
 
-	if (m->kind == MOVE_ASK)
+	if (m->kind == MOVE_STACK)
+		log_debug("process %d: stacks %s%s", p->pid, out->reason ? "not shown: " : "shown", out->text);
+	else if (m->kind == MOVE_ASK)
 		log_write(level, "process %d is at %s", p->pid, process_where(p));
 	else if (out->reason)
 		log_write(level, "process %d did not move to %s: %s", p->pid, m->target, out->text);
@@ -263,15 +309,27 @@ static void report(const struct move *m, const struct outcome *out)
 			  (unsigned long long)((uv_hrtime() / 1000000 - m->started_ms)));
 }
 
-static void begin_wish(struct process *p)
+static void begin_wish(struct process *p, struct move_wish *wish)
 {
-	struct move_wish *wish = p->wish;
-
-	p->wish = NULL;
 	if (wish->waiter)
 		wish->waiter->wish = NULL;
-	start(p, wish->target, MOVE_LEAVE, wish->by, wish->waiter);
+	start(p, wish->target, wish->kind, wish->by, wish->waiter);
 	free(wish);
+}
+
+/* Looks and orders in turn, so that neither puts the other off. False: nothing waits. */
+static bool begin_next(struct process *p, enum move_kind last)
+{
+	struct move_wish *order = p->wish, *look = SLIST_FIRST(&p->looks);
+
+	if (order && (last == MOVE_STACK || !look)) {
+		p->wish = NULL;
+		begin_wish(p, order);
+	} else if (look) {
+		SLIST_REMOVE_HEAD(&p->looks, next);
+		begin_wish(p, look);
+	}
+	return order || look;
 }
 
 void move_let_go(struct move *m, bool cancel)
@@ -297,7 +355,7 @@ void move_finish(struct move *m, const struct outcome *outcome)
 	m->state = MOVE_DONE;
 	LIST_REMOVE(m, list);
 	p->move = NULL;
-	if (m->kind != MOVE_ASK)
+	if (m->kind != MOVE_ASK && m->kind != MOVE_STACK)
 		p->last = out;
 	report(m, &out);
 	step_pass(m->kind == MOVE_HOME ? "homed.home_" : "homed.", "done");
@@ -306,9 +364,9 @@ void move_finish(struct move *m, const struct outcome *outcome)
 	move_tell(m, &out);
 	if (p->dropped || p->homed->stopping)
 		return;
-	if (p->wish)
-		begin_wish(p);
-	else
+	if (begin_next(p, m->kind))
+		return;
+	if (m->kind != MOVE_STACK || !uv_is_active((uv_handle_t *)&p->churn))	/* looking often must not put it off */
 		churn_next(p);
 }
 
@@ -328,14 +386,19 @@ void moves_stop(struct homed *homed)
 
 void moves_process_ended(struct process *p)
 {
-	struct move_wish *wish = p->wish;
+	struct move_wish *wish = SLIST_FIRST(&p->looks), *next;
 	struct outcome out;
 
 	outcome_set(&out, MOSIX_WHY_ENDED, 0, NULL);
+	if (p->wish)
+		SLIST_NEXT(p->wish, next) = wish;
+	wish = p->wish ? p->wish : wish;
 	p->wish = NULL;
+	SLIST_INIT(&p->looks);
 	if (p->move)
 		move_finish(p->move, &out);
-	if (wish) {
+	for (; wish; wish = next) {
+		next = SLIST_NEXT(wish, next);
 		tell(wish->waiter, &out, process_where(p));
 		free(wish);
 	}
@@ -351,6 +414,8 @@ void moves_process_replaced(struct process *p)
 		move_arrived_home(m);	/* beginning another program is one way of coming home */
 	} else if (m->kind == MOVE_ASK) {
 		move_succeed(m);
+	} else if (m->kind == MOVE_STACK) {
+		snapshot_moved(m);
 	} else if (m->state > MOVE_WAITING) {
 		move_let_go(m, true);
 		move_begin_leave(m);
@@ -365,9 +430,9 @@ void moves_link_cut(struct move *move, struct order_link *link)
 	move_event(move, EV_CUT, NULL);
 }
 
-void moves_word(struct process *p, struct order_link *link, const struct mosix_word *word)
+void moves_word(struct process *p, struct order_link *link, const struct mosix_word *word, const void *more, size_t size)
 {
-	struct move_event_data e = { .word = word, .link = link };
+	struct move_event_data e = { .word = word, .link = link, .more = more, .size = size };
 	struct move *m = p->move;
 	bool mine = m && m->link == link;
 
@@ -382,6 +447,10 @@ void moves_word(struct process *p, struct order_link *link, const struct mosix_w
 	case MOSIX_WORD_REFUSED:
 		if (mine)
 			move_event(m, EV_REFUSED, &e);
+		break;
+	case MOSIX_WORD_STACK:
+		if (mine)
+			move_event(m, EV_STACK, &e);
 		break;
 	case MOSIX_WORD_MOVED:
 		if (mine)
@@ -466,6 +535,7 @@ void moves_node_message(struct node *node, const char *type, const msgpack_objec
 {
 	static const struct { char type[8]; enum move_event event; } events[] = {
 		{ "need", EV_NEED }, { "accept", EV_ACCEPT }, { "refuse", EV_REFUSE }, { "linked", EV_LINKED },
+		{ "stacked", EV_STACKED },
 	};
 	struct move_event_data e = { .map = map };
 	struct move *m;

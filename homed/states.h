@@ -11,6 +11,8 @@ enum move_event {
 	EV_NEED, EV_DRAINED, EV_ACCEPT, EV_REFUSE, EV_LINKED,		/* from the node */
 	EV_CONNECTED,							/* the channels */
 	EV_HERE, EV_MOVED, EV_REFUSED, EV_HOME, EV_LOST, EV_CUT,	/* from the process */
+	EV_STACK,							/* from the process: a piece of its snapshot */
+	EV_STACKED,							/* from the node: likewise */
 	EV_GUEST_ENDED,							/* from the node: of this epoch */
 	EVENTS,
 };
@@ -20,6 +22,8 @@ struct move_event_data {
 	const struct mosix_word *word;
 	struct order_link *link;
 	const struct outcome *outcome;
+	const void *more;		/* STACK: what came with the word */
+	size_t size;
 };
 
 /* ---- moves.c ---- */
@@ -32,6 +36,21 @@ void move_begin_leave(struct move *m);
 /* Its check in the pool, if any, will be thrown away. */
 void move_forget_job(struct move *m);
 void move_begin_signal(struct move *m);
+void move_enter(struct move *m, enum move_state state);
+/* Instead of the state's own deadline. */
+void move_deadline(struct move *m, uint64_t ms);
+/* Ends it for this reason, with ": " and more behind its sentence unless more is NULL. */
+void move_fail(struct move *m, uint32_t reason, const char *more);
+
+/* ---- snapshot.c: what a move of kind STACK does ---- */
+
+/* Asks the process or its node, from the beginning. */
+void snapshot_begin(struct move *m);
+void snapshot_here(struct move *m, const struct move_event_data *e);
+void snapshot_word(struct move *m, const struct move_event_data *e);
+void snapshot_part(struct move *m, const struct move_event_data *e);
+/* It is somewhere else now. */
+void snapshot_moved(struct move *m);
 
 /* ---- requests.c ---- */
 

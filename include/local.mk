@@ -6,6 +6,7 @@ noinst_HEADERS += \
 	include/mosix/paths.h \
 	include/mosix/plan.h \
 	include/mosix/reason.h \
+	include/mosix/stack.h \
 	include/mosix/step.h \
 	include/mosix/wire.h \
 	include/mosix/calls.def \

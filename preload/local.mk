@@ -57,6 +57,7 @@ libcore_la_SOURCES = \
 	preload/core/receive.c \
 	preload/core/resume.c \
 	preload/core/sigframe.c \
+	preload/core/snapshot.c \
 	preload/core/start.c \
 	preload/core/stop.c \
 	preload/core/step.c \
@@ -97,6 +98,7 @@ libcore_la_SOURCES = \
 	preload/core/resume.h \
 	preload/core/sigabi.h \
 	preload/core/sigframe.h \
+	preload/core/snapshot.h \
 	preload/core/step.h \
 	preload/core/stop.h \
 	preload/core/thread.h \

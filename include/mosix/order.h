@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 #define MOSIX_ORDER_MAGIC   0x6f736d31u
-#define MOSIX_ORDER_VERSION 4u
+#define MOSIX_ORDER_VERSION 5u
 #define MOSIX_ORDER_FILES   1024u
 #define MOSIX_ORDER_OTHERS  2048u
 #define MOSIX_ORDER_BATCH   250u	/* descriptors of one packet; the kernel takes 253 */
@@ -39,6 +39,7 @@ enum mosix_word_kind {
 	MOSIX_WORD_FORK,	/* the program, which is away, forks: channels for the child? Answered with CHILD or NONE */
 	MOSIX_WORD_FORKED,	/* from that child, its first word: detail is its birth, pages its secret, bytes its arena;
 				   answered with NONE */
+	MOSIX_WORD_STACK,	/* to STACK: one piece of the snapshot (stack.h) follows the struct; nothing does: that was all */
 };
 
 struct mosix_word {
@@ -60,6 +61,7 @@ enum mosix_order_kind {
 				   many descriptors at most */
 	MOSIX_ORDER_HOME,	/* come home */
 	MOSIX_ORDER_CHILD,	/* to FORK: the channels of a child, its epoch and birth; the guest has its ends */
+	MOSIX_ORDER_STACK,	/* to HERE at home: say your stacks and go on */
 };
 
 struct mosix_order_file {

@@ -69,10 +69,13 @@ struct mosix_landing {
 	uint32_t channels, step;	/* the plan's */
 };
 
-/* Parts of the arena that loader and core must agree on (offsets). */
+/* Parts of the arena that loader, remoted and core must agree on (offsets). */
 #define MOSIX_ARENA_LANDING   0x0ull
 #define MOSIX_ARENA_VDSO      0x00100000ull	/* local vvar and vdso in the guest */
 #define MOSIX_ARENA_VDSO_MAX  0x00100000ull
+#define MOSIX_ARENA_STACK     0x00200000ull	/* the gate's, of each slot; remoted finds the program's registers there */
+#define MOSIX_ARENA_STACK_SIZE 0x00080000ull
+#define MOSIX_ARENA_FRAME     0x00300000ull	/* the frame by which a thread lands: its struct ucontext, 16 bytes further */
 #define MOSIX_ARENA_MANIFEST  0x00400000ull
 #define MOSIX_ARENA_MANIFEST_MAX 0x00800000ull
 

@@ -32,11 +32,11 @@
 #define ARENA_STATE_SIZE     0x000f000ull
 #define ARENA_THREAD         0x0010000ull
 #define ARENA_THREAD_SIZE    0x0010000ull
-#define ARENA_STACK          0x0200000ull
-#define ARENA_STACK_SIZE     0x0080000ull
+#define ARENA_STACK          MOSIX_ARENA_STACK
+#define ARENA_STACK_SIZE     MOSIX_ARENA_STACK_SIZE
 #define ARENA_APART          0x0280000ull
 #define ARENA_APART_SIZE     0x0080000ull
-#define ARENA_FRAME          0x0300000ull
+#define ARENA_FRAME          MOSIX_ARENA_FRAME
 #define ARENA_FRAME_SIZE     0x0010000ull
 #define ARENA_ORDER          0x0320000ull	/* an order and its files, 128 KiB */
 #define ARENA_MANIFEST       MOSIX_ARENA_MANIFEST

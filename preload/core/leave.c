@@ -17,6 +17,7 @@
 #include "maps.h"
 #include "orders.h"
 #include "resume.h"
+#include "snapshot.h"
 #include "step.h"
 #include "stop.h"
 #include "thread.h"
@@ -166,10 +167,11 @@ static void leave(struct kernel_ucontext *uc, int orders, const struct mosix_ord
 	s->config.trace = order->trace;
 	memcpy(s->node, order->node, sizeof(s->node) - 1);
 	take_channels(order, fds);
-	if (MOSIX_CHANNELS - 1 + calls_needed() > order->channels) {
+	word.reason = stop_objection();
+	if (word.reason == 0 && MOSIX_CHANNELS - 1 + calls_needed() > order->channels) {
 		word.reason = MOSIX_WHY_NEW_THREADS;
 		word.detail = calls_needed();
-	} else {
+	} else if (word.reason == 0) {
 		word.reason = go(uc, order, &word.detail);
 	}
 	word.pages = s->moved_pages;
@@ -208,6 +210,10 @@ static void obey(struct kernel_ucontext *uc, int fd, const struct mosix_order *o
 	}
 	if (order->kind == MOSIX_ORDER_HOME)
 		orders_say(fd, &word);
+	if (order->kind == MOSIX_ORDER_STACK) {
+		core_thread()->uc = uc;
+		snapshot_say(fd);
+	}
 	SYS1(__NR_close, fd);
 }
 

@@ -35,16 +35,22 @@ int orders_connect(void)
 	return fd;
 }
 
-int orders_say(int fd, struct mosix_word *word)
+int orders_say_more(int fd, struct mosix_word *word, uint64_t more)
 {
+	uint64_t size = sizeof(*word) + more;
 	long n;
 
 	word->magic = MOSIX_ORDER_MAGIC;
 	word->version = MOSIX_ORDER_VERSION;
 	word->pid = core_here->pid;
 	word->epoch = core_here->epoch;
-	n = core_syscall6(__NR_sendto, (uint64_t)fd, (uint64_t)word, sizeof(*word), CORE_MSG_NOSIGNAL, 0, 0);
-	return n == (long)sizeof(*word) ? 0 : n < 0 ? (int)n : -EIO;
+	n = core_syscall6(__NR_sendto, (uint64_t)fd, (uint64_t)word, size, CORE_MSG_NOSIGNAL, 0, 0);
+	return n == (long)size ? 0 : n < 0 ? (int)n : -EIO;
+}
+
+int orders_say(int fd, struct mosix_word *word)
+{
+	return orders_say_more(fd, word, 0);
 }
 
 static int is_sound(const struct mosix_order *order, uint64_t size)

@@ -9,8 +9,10 @@
 /* Connects to homed with deadlines of ORDERS_SECONDS on every step. Descriptor, or -errno. */
 int orders_connect(void);
 
-/* Sends a word. Returns 0 or -errno. word's magic, version, pid and epoch are filled in. */
+/* Sends a word, and `more` bytes that lie right behind it. Returns 0 or -errno. word's magic, version, pid and epoch are filled
+   in. */
 int orders_say(int fd, struct mosix_word *word);
+int orders_say_more(int fd, struct mosix_word *word, uint64_t more);
 
 /*
  * Receives an order and its files into order (capacity bytes) and, for LEAVE, the channels (ret_fds[MOSIX_CHANNELS_MAX], CLOEXEC,

@@ -219,8 +219,15 @@ static uint32_t stop_others(void)
 	}
 	drop_old_slots();
 	s->threads = 1 + (uint32_t)count;
+	return 0;
+}
+
+uint32_t stop_objection(void)
+{
+	const struct core_state *s = core_here;
+
 	for (uint32_t n = 1; n <= s->slot_count; n++)
-		if (s->slot_tid[n] != 0 && slot_thread(n)->reason != 0)
+		if (slot_is_used(n) && slot_thread(n)->reason != 0)
 			return slot_thread(n)->reason;
 	return 0;
 }

@@ -27,6 +27,9 @@ enum stop_phase {		/* core_here->phase */
  */
 uint32_t stop_all(void);
 
+/* Why one of those who stand cannot leave, 0 if all can. */
+uint32_t stop_objection(void);
+
 /* They go on as if nothing had happened; returns when all have gone. */
 void stop_let_go(void);
 

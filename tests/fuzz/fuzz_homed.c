@@ -144,6 +144,24 @@ static void word(uint32_t kind, uint32_t state, uint32_t reason)
 	fuzz_record(WORD, &w.kind, sizeof(w) - offsetof(struct mosix_word, kind));
 }
 
+static void piece(size_t more)
+{
+	struct { struct mosix_word word; uint8_t more[64]; } w = { { .kind = MOSIX_WORD_STACK }, "a piece of a snapshot" };
+
+	fuzz_record(WORD, &w.word.kind, sizeof(w.word) - offsetof(struct mosix_word, kind) + more);
+}
+
+static void stacked(bool last)
+{
+	struct msg m;
+
+	msg_begin(&m, "stacked");
+	msg_add_uint(&m, "id", FUZZ_MARK + MARK_ID);
+	msg_add_bin(&m, "data", "a part of a snapshot", 20);
+	msg_add_bool(&m, "last", last);
+	add(MESSAGE, &m);
+}
+
 static void registration(void)
 {
 	const struct mosix_register r = { .secret = 0x1234567, .arena = 0x7000000000 };
@@ -193,6 +211,25 @@ static void make_seeds(void)
 	request("why", "");
 	request("place", "n2");
 	registration();
+	fuzz_seed_script();
+
+	hello();
+	request("stack", "");
+	word(MOSIX_WORD_HERE, 0, 0);
+	piece(32);
+	piece(64);
+	piece(0);
+	request("migrate", "n2");
+	about_move("accept");
+	about_move("linked");
+	word(MOSIX_WORD_HERE, 0, 0);
+	word(MOSIX_WORD_MOVED, 0, 0);
+	request("stack", "");
+	stacked(false);
+	stacked(true);
+	request("stack", "");
+	word(MOSIX_WORD_HOME, 0, 0);
+	word(MOSIX_WORD_HERE, 1, 0);
 	fuzz_seed_script();
 
 	for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++)
@@ -343,7 +380,9 @@ static int tool_comes(void)
 
 static void say_word(const uint8_t *data, size_t size, bool whole)
 {
-	struct mosix_word w = { MOSIX_ORDER_MAGIC, MOSIX_ORDER_VERSION, .pid = (uint32_t)getpid() };
+	struct { struct mosix_word word; uint8_t more[UINT16_MAX]; } w = {
+		{ MOSIX_ORDER_MAGIC, MOSIX_ORDER_VERSION, .pid = (uint32_t)getpid() }, { 0 },
+	};
 	const size_t head = offsetof(struct mosix_word, kind);
 	char byte;
 
@@ -357,10 +396,11 @@ static void say_word(const uint8_t *data, size_t size, bool whole)
 		send(orders, data, size, MSG_DONTWAIT | MSG_NOSIGNAL);
 		return;
 	}
-	memcpy(&w.kind, data, size < sizeof(w) - head ? size : sizeof(w) - head);
-	if (w.epoch == 0)
-		w.epoch = process->epoch;
-	send(orders, &w, sizeof(w), MSG_DONTWAIT | MSG_NOSIGNAL);
+	memcpy((uint8_t *)&w + head, data, size);
+	if (w.word.epoch == 0)
+		w.word.epoch = process->epoch;
+	size = size + head < sizeof(w.word) || w.word.kind != MOSIX_WORD_STACK ? sizeof(w.word) : size + head;
+	send(orders, &w, size, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 static void say_register(const uint8_t *data, size_t size, bool whole)
