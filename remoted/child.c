@@ -19,6 +19,7 @@
 #include "common/pass.h"
 #include "common/reason.h"
 #include "remoted/guest.h"
+#include "remoted/member.h"
 #include "remoted/node.h"
 #include "remoted/visitor.h"
 
@@ -154,42 +155,6 @@ static int hear_word(int link, pid_t *ret_pid)
 	return 0;
 }
 
-/* A line of /proc/PID/status: the numbers in it, outermost first. Returns how many, at most `most`. */
-static unsigned numbers(const char *status, const char *name, long *ret, unsigned most)
-{
-	const char *at = strstr(status, name);
-	unsigned count = 0;
-	char *end;
-
-	for (at = at ? at + strlen(name) : ""; count < most; at = end) {
-		while (*at == ' ' || *at == '\t')
-			at++;
-		ret[count] = strtol(at, &end, 10);
-		if (end == at)
-			break;
-		count++;
-	}
-	return count;
-}
-
-/* The child of the cage's warden, with one number there and one here: its number there; else 0. */
-static uint32_t number_in_cage(const struct guest *child, int proc, pid_t pid)
-{
-	long number[3], parent;
-	char status[4096];
-	int fd = openat(proc, "status", O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd >= 0 ? read(fd, status, sizeof status - 1) : -1;
-
-	if (fd >= 0)
-		close(fd);
-	if (n <= 0)
-		return 0;
-	status[n] = 0;
-	if (numbers(status, "\nPPid:", &parent, 1) != 1 || parent != cage_warden(child->home->cage))
-		return 0;
-	return numbers(status, "\nNSpid:", number, 3) == 2 && number[0] == pid && number[1] > 1 ? (uint32_t)number[1] : 0;
-}
-
 /* What comes on the control channel is a ring, as the loader makes it for other guests. */
 static int hang_doorbell(int control, pid_t pid)
 {
@@ -242,7 +207,7 @@ static int welcome(struct guest *child, pid_t pid)
 	proc = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (proc < 0)
 		return -errno;
-	number = number_in_cage(child, proc, pid);
+	number = member_number(proc, pid, cage_warden(child->home->cage));
 	if (number && is_new(child, number))
 		r = cage_adopt(child->home->cage, number, child->parent_epoch);
 	if (r == 0) {

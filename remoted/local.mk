@@ -16,10 +16,13 @@ libremoted_a_SOURCES = \
 	remoted/guest.c \
 	remoted/home.c \
 	remoted/landing.c \
+	remoted/look.c \
 	remoted/machine.c \
+	remoted/member.c \
 	remoted/node.c \
 	remoted/offer.c \
 	remoted/plan_send.c \
+	remoted/snapshot.c \
 	remoted/visitor.c \
 	remoted/warden.c \
 	remoted/warden_enclose.c \
@@ -33,10 +36,13 @@ libremoted_a_SOURCES = \
 	remoted/guest.h \
 	remoted/home.h \
 	remoted/landing.h \
+	remoted/look.h \
 	remoted/machine.h \
+	remoted/member.h \
 	remoted/node.h \
 	remoted/offer.h \
 	remoted/plan_send.h \
+	remoted/snapshot.h \
 	remoted/visitor.h \
 	remoted/warden.h \
 	remoted/warden_parts.h \

@@ -33,6 +33,7 @@ int node_start(struct node *node)
 
 	LIST_INIT(&node->homes);
 	LIST_INIT(&node->visitors);
+	LIST_INIT(&node->looks);
 	node->cache = cache_new(most < CACHE_MOST ? most : CACHE_MOST, CACHE_FILES);
 	node->relays = relays_new(node->loop);
 	node->sampler = alarm_new(node->loop, sample, node);

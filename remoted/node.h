@@ -14,6 +14,7 @@
 #include "remoted/watch.h"
 
 struct home;
+struct look;
 struct relays;
 struct visitor;
 
@@ -29,6 +30,7 @@ struct node {
 	struct alarm *sampler;
 	LIST_HEAD(, home) homes;
 	LIST_HEAD(, visitor) visitors;
+	LIST_HEAD(, look) looks;
 };
 
 /* Makes cache and sensor. The caller has set loop, name, key, trusted_network. 0 or -ENOMEM. */

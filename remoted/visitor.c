@@ -17,6 +17,7 @@
 #include "remoted/door.h"
 #include "remoted/guest.h"
 #include "remoted/home.h"
+#include "remoted/look.h"
 #include "remoted/node.h"
 #include "remoted/offer.h"
 
@@ -81,6 +82,7 @@ static const struct {
 	{ "child",   child_take },
 	{ "cancel",  cancel },
 	{ "signal",  forward_signal },
+	{ "stack",   look_take },
 };
 
 /* ---- the session ---- */
@@ -120,6 +122,7 @@ static void gone(struct visitor *v)
 {
 	LIST_REMOVE(v, link);
 	home_left(v->node, v);
+	look_left(v->node, v);
 	alarm_end(&v->leave);
 	free(v);
 }
@@ -152,7 +155,15 @@ static void channel(struct session *session, void *data, struct tls *tls, int fd
 	relay_accept(node->relays, tls, fd, welcome, node);
 }
 
-static const struct session_events events = { .up = up, .message = message, .down = down, .channel = channel };
+static void drained(struct session *session, void *data)
+{
+	(void)session;
+	look_drained(data);
+}
+
+static const struct session_events events = {
+	.up = up, .message = message, .down = down, .drained = drained, .channel = channel,
+};
 
 void visitor_end(struct visitor *v)
 {

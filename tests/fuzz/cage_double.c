@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Stands in for remoted/cage.c and filter.c: guests that are no processes, but start and end as remoted expects of them. */
+/* Stands in for remoted/cage.c, filter.c and snapshot.c: guests that are no processes, but start and end as remoted expects of
+   them. */
 #include "tests/fuzz/cage_double.h"
 
 #include <errno.h>
@@ -11,6 +12,7 @@
 
 #include "remoted/cage.h"
 #include "remoted/filter.h"
+#include "remoted/snapshot.h"
 
 #define EVENTS_MOST 4096
 
@@ -109,6 +111,24 @@ int cage_signal(struct cage *c, uint32_t pid, uint32_t epoch, int sig)
 	if (sig == SIGKILL)
 		return say(c, (struct cage_event){ .kind = CAGE_ENDED, .pid = pid, .epoch = epoch, .status = SIGKILL });
 	return sig == SIGSTOP || sig == SIGCONT ? 0 : -EINVAL;
+}
+
+/* Sees nothing, or a little at once. */
+int snapshot_start(pid_t warden, uint32_t number, int *ret_fd, pid_t *ret_pid)
+{
+	int pipe[2];
+
+	(void)warden;
+	if (pipe2(pipe, O_CLOEXEC) < 0)
+		return -errno;
+	*ret_pid = fork();
+	if (*ret_pid == 0)
+		_exit(0);
+	if (*ret_pid > 0 && number % 2 && write(pipe[1], "a snapshot", 10) < 0)
+		errno = EIO;
+	close(pipe[1]);
+	*ret_fd = pipe[0];
+	return *ret_pid < 0 ? -errno : 0;
 }
 
 int filter_build(uint64_t gate_secret, struct sock_filter **ret_program, uint32_t *ret_length)

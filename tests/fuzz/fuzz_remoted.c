@@ -124,6 +124,17 @@ static void about_guest(const char *type, unsigned sig)
 	add(&m);
 }
 
+static void look(void)
+{
+	struct msg m;
+
+	msg_begin(&m, "stack");
+	msg_add_uint(&m, "id", 9);
+	msg_add_uint(&m, "pid", PID);
+	msg_add_uint(&m, "epoch", 1);
+	add(&m);
+}
+
 static void channels(uint8_t stream, unsigned count)
 {
 	struct mosix_channel_hello h = { MOSIX_HELLO_MAGIC, MOSIX_PROTOCOL, 0, PID, "a token of thirty-two letters 1" };
@@ -197,6 +208,15 @@ static void make_seeds(void)
 	msg_add_uint(&m, "id", 1);
 	add(&m);
 	fuzz_record(RAW, "\xff\xff\xff\x7f", 4);
+	fuzz_seed_script();
+
+	hello();
+	offer(0, 4);
+	channels(CHANNEL, 4);
+	image(0, 3);
+	answer(0, 0, 0);
+	look();
+	look();
 	fuzz_seed_script();
 }
 
