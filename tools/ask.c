@@ -53,17 +53,40 @@ static int read_answer(struct answer *answer)
 	return -EREMOTEIO;
 }
 
+/* Hands on the parts that come before the answer. */
+static int read_messages(int fd, int timeout_ms, int (*part)(const msgpack_object *map, void *data), void *data,
+			 struct answer *answer)
+{
+	for (;;) {
+		int error = frame_read_fd(fd, &answer->message, timeout_ms);
+
+		if (!error && part && msg_is(&answer->message.data, "part"))
+			error = part(&answer->message.data, data);
+		else
+			return error;
+		if (error)
+			return error;
+		msgpack_unpacked_destroy(&answer->message);
+	}
+}
+
 int ask(struct msg *question, int timeout_ms, struct answer *ret_answer)
+{
+	return ask_parts(question, timeout_ms, NULL, NULL, ret_answer);
+}
+
+int ask_parts(struct msg *question, int timeout_ms, int (*part)(const msgpack_object *map, void *data), void *data,
+	      struct answer *ret_answer)
 {
 	CLOSE_AUTO int fd = -1;
 	struct sigaction pipe_action;
-	const void *data;
+	const void *bytes;
 	size_t size;
 	int error;
 
 	memset(ret_answer, 0, sizeof *ret_answer);
 	msgpack_unpacked_init(&ret_answer->message);
-	error = msg_finish(question, &data, &size);
+	error = msg_finish(question, &bytes, &size);
 	if (error)
 		return explain(ret_answer, error, "the question cannot be written");
 	error = connect_homed(&fd, ret_answer);
@@ -71,9 +94,9 @@ int ask(struct msg *question, int timeout_ms, struct answer *ret_answer)
 		return error;
 	/* A homed that ends now shall be a sentence; mosrun's program gets the signal back as it was. */
 	sigaction(SIGPIPE, &(struct sigaction){ .sa_handler = SIG_IGN }, &pipe_action);
-	error = frame_write_fd(fd, data, size, timeout_ms);
+	error = frame_write_fd(fd, bytes, size, timeout_ms);
 	if (!error)
-		error = frame_read_fd(fd, &ret_answer->message, timeout_ms);
+		error = read_messages(fd, timeout_ms, part, data, ret_answer);
 	sigaction(SIGPIPE, &pipe_action, NULL);
 	if (error == -ETIMEDOUT) {
 		snprintf(ret_answer->text, sizeof ret_answer->text, "homed does not answer");

@@ -21,6 +21,10 @@ struct answer {
  * sentence in ret_answer->text. The caller calls answer_free() in every case.
  */
 int ask(struct msg *question, int timeout_ms, struct answer *ret_answer);
+
+/* The same for an answer before which come parts, messages of their own: part() gets each; its -errno ends the conversation. */
+int ask_parts(struct msg *question, int timeout_ms, int (*part)(const msgpack_object *map, void *data), void *data,
+	      struct answer *ret_answer);
 void answer_free(struct answer *answer);
 
 #define ANSWER_AUTO __attribute__((cleanup(answer_free)))

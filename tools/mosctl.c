@@ -16,8 +16,10 @@
 #include "cluster.h"
 #include "number.h"
 #include "show.h"
+#include "stack.h"
 
 #define ASK_MS     10000
+#define STACK_MS   30000  /* longer than homed's deadlines for it */
 #define MIGRATE_MS 120000 /* homed's own deadlines are shorter; this is for a homed that hangs */
 #define CHURN_MIN  1
 
@@ -249,6 +251,13 @@ static int run_why(const struct request *request)
 	return EXIT_DONE;
 }
 
+static int run_stack(const struct request *request)
+{
+	char text[ASK_TEXT];
+
+	return stack_show(parse_pid(request->argument[0]), STACK_MS, text) ? failed("%s", text) : EXIT_DONE;
+}
+
 static int run_block(const struct request *request)
 {
 	return ask_word(request->command->name);
@@ -299,6 +308,7 @@ static const struct command commands[] = {
 	{ "status",  0, OPTION_JSON,                                 run_status },
 	{ "nodes",   0, OPTION_JSON,                                 run_nodes },
 	{ "why",     1, OPTION_JSON,                                 run_why },
+	{ "stack",   1, 0,                                           run_stack },
 	{ "block",   0, 0,                                           run_block },
 	{ "unblock", 0, 0,                                           run_block },
 	{ "stop",    0, OPTION_BRING,                                run_stop },
@@ -374,10 +384,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct argp argp = {
 	.options = options,
 	.parser = parse,
-	.args_doc = "migrate PID NODE|home|best\nstatus\nnodes\nwhy PID\nblock\nunblock\nstop\nup --local N\ndown",
+	.args_doc = "migrate PID NODE|home|best\nstatus\nnodes\nwhy PID\nstack PID\nblock\nunblock\nstop\nup --local N\ndown",
 	.doc = "Tell and ask the homed of this user, start and end clusters on this machine.\v"
 	       "migrate moves a process that mosrun started and returns when it has moved. status, nodes and why show this home, "
-	       "the nodes it knows, and where a process is and why it cannot move or came home. After block this home carries "
+	       "the nodes it knows, and where a process is and why it cannot move or came home. stack shows what each of its "
+	       "threads is doing, wherever it is. After block this home carries "
 	       "out no orders to move until unblock. stop ends homed; processes at home run on. down brings everything home and "
 	       "ends the cluster.\n\n"
 	       "Exit status: 0 done; 1 it could not be done, one line on standard error says why; 2 wrong usage.",

@@ -181,12 +181,11 @@ void show_table_end(struct show_table *table)
 
 const char *show_call(const msgpack_object *map, char ret_text[static 40])
 {
-	static const uint64_t none[6];
 	int64_t number;
 
 	*ret_text = 0;
 	if (!msg_get_int(map, "call", &number) && number >= 0)
-		snprintf(ret_text, 40, " (%s)", call_find((uint64_t)number, none)->name);
+		snprintf(ret_text, 40, " (%s)", call_base((uint64_t)number)->name);
 	return ret_text;
 }
 

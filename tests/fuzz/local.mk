@@ -13,7 +13,8 @@ FUZZ_TESTS = \
 	tests/fuzz/fuzz_homed \
 	tests/fuzz/fuzz_key \
 	tests/fuzz/fuzz_manifest \
-	tests/fuzz/fuzz_remoted
+	tests/fuzz/fuzz_remoted \
+	tests/fuzz/fuzz_stack
 check_PROGRAMS += $(FUZZ_TESTS)
 TESTS += $(FUZZ_TESTS)
 
@@ -59,6 +60,10 @@ tests_fuzz_fuzz_remoted_SOURCES = \
 	tests/fuzz/plain_tls.c \
 	$(FUZZ_COMMON)
 tests_fuzz_fuzz_remoted_LDADD = $(REMOTED_LIBS)
+
+tests_fuzz_fuzz_stack_CPPFLAGS = $(FUZZ_CPPFLAGS) $(UNWIND_CFLAGS)
+tests_fuzz_fuzz_stack_SOURCES = tests/fuzz/fuzz_stack.c $(TOOLS_STACK) $(FUZZ_COMMON)
+tests_fuzz_fuzz_stack_LDADD = $(COMMON_LIBS) $(UNWIND_LIBS)
 
 check-fuzz:
 	$(AM_V_GEN)$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(FUZZ_TESTS)'

@@ -22,6 +22,7 @@ UNIT_TESTS = \
 	tests/unit/test_session \
 	tests/unit/test_sigframe \
 	tests/unit/test_sigframe_direct \
+	tests/unit/test_stack \
 	tests/unit/test_table \
 	tests/unit/test_wrap \
 	tests/unit/test_xstate
@@ -157,6 +158,12 @@ tests_unit_test_sigframe_direct_SOURCES = \
 	preload/core/xstate.c \
 	preload/core/sigframe.c
 tests_unit_test_sigframe_direct_LDADD = $(UNIT_LIBS)
+
+tests_unit_test_stack_CPPFLAGS = $(UNIT_CPPFLAGS) $(UNWIND_CFLAGS)
+tests_unit_test_stack_SOURCES = \
+	tests/unit/test_stack.c \
+	$(TOOLS_STACK)
+tests_unit_test_stack_LDADD = $(UNIT_LIBS) $(UNWIND_LIBS)
 
 tests_unit_test_table_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_table_SOURCES = \
