@@ -34,6 +34,7 @@ HELPERS = \
 	tests/helpers/signals \
 	tests/helpers/sockets \
 	tests/helpers/sparse \
+	tests/helpers/stacks \
 	tests/helpers/steady \
 	tests/helpers/stranger \
 	tests/helpers/supervise \
@@ -251,6 +252,12 @@ tests_helpers_sparse_CFLAGS = $(HELPER_FLAGS)
 tests_helpers_sparse_LDFLAGS =
 tests_helpers_sparse_LDADD = -lm
 
+tests_helpers_stacks_SOURCES = tests/helpers/stacks.c
+tests_helpers_stacks_CPPFLAGS = -D_GNU_SOURCE=
+tests_helpers_stacks_CFLAGS = $(HELPER_FLAGS)
+tests_helpers_stacks_LDFLAGS =
+tests_helpers_stacks_LDADD = -lm
+
 tests_helpers_steady_SOURCES = tests/helpers/steady.c
 tests_helpers_steady_CPPFLAGS = -D_GNU_SOURCE=
 tests_helpers_steady_CFLAGS = $(HELPER_FLAGS)
@@ -370,6 +377,7 @@ SYSTEM_TESTS = \
 	tests/system/cage \
 	tests/system/rows \
 	tests/system/orders \
+	tests/system/stack \
 	tests/system/stays \
 	tests/system/tools
 TESTS += $(SYSTEM_TESTS)
@@ -383,6 +391,7 @@ dist_check_SCRIPTS += \
 	tests/system/cage \
 	tests/system/rows \
 	tests/system/orders \
+	tests/system/stack \
 	tests/system/stays \
 	tests/system/tools
 
@@ -406,6 +415,7 @@ EXTRA_DIST += \
 	tests/fuzz/fuzz_key.c \
 	tests/fuzz/fuzz_manifest.c \
 	tests/fuzz/fuzz_remoted.c \
+	tests/fuzz/fuzz_stack.c \
 	tests/fuzz/homed_double.c \
 	tests/fuzz/homed_double.h \
 	tests/fuzz/image.h \
