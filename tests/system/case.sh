@@ -18,5 +18,18 @@ repeat() {
 	shift
 	while [ "$((n--))" -gt 0 ]; do "$@" || return; done
 }
+# $SOMEBODY PROG...: for programs that refuse to run as root, who becomes an ordinary user in a user namespace of its own
+SOMEBODY=''
+[ "$(id -u)" -ne 0 ] || SOMEBODY='unshare --user --map-user=1000 --map-group=1000 --'
+# until_ready PROG...: until PROG succeeds, for half a minute
+until_ready() {
+	local end=$((SECONDS + 30))
+	until "$@" > /dev/null 2>&1; do
+		[ $SECONDS -lt $end ] || { echo "not ready: $*" >&2; return 1; }
+		read -r -t 0.02 <> <(:) || :
+	done
+}
+# free_port: a port of the loopback address that nobody listens on
+free_port() { python3 -c 'import socket; s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 . "$case_file"
 run

@@ -427,7 +427,10 @@ EXTRA_DIST += \
 	tests/system/cases/altstack.case \
 	tests/system/cases/awk.case \
 	tests/system/cases/bash_compute.case \
+	tests/system/cases/bash_jobs.case \
+	tests/system/cases/bash_pipes.case \
 	tests/system/cases/bash_script.case \
+	tests/system/cases/bash_traps.case \
 	tests/system/cases/bc_pi.case \
 	tests/system/cases/blocking_plain.case \
 	tests/system/cases/blocking_restart.case \
@@ -435,15 +438,19 @@ EXTRA_DIST += \
 	tests/system/cases/bzip2.case \
 	tests/system/cases/clocks.case \
 	tests/system/cases/coroutine.case \
+	tests/system/cases/cpio_zip.case \
 	tests/system/cases/cpp_threads.case \
+	tests/system/cases/dash_script.case \
 	tests/system/cases/dd_pipe.case \
 	tests/system/cases/descriptors.case \
+	tests/system/cases/diff_patch.case \
 	tests/system/cases/exec_errors.case \
 	tests/system/cases/exit_status.case \
 	tests/system/cases/fft_avx.case \
 	tests/system/cases/filemaps.case \
 	tests/system/cases/files.case \
 	tests/system/cases/find.case \
+	tests/system/cases/flex_bison.case \
 	tests/system/cases/fork_churn.case \
 	tests/system/cases/fork_inherits.case \
 	tests/system/cases/fork_signals.case \
@@ -451,23 +458,34 @@ EXTRA_DIST += \
 	tests/system/cases/fpu.case \
 	tests/system/cases/futexes.case \
 	tests/system/cases/gawk_numeric.case \
+	tests/system/cases/gcc_build.case \
+	tests/system/cases/git.case \
+	tests/system/cases/git_pack.case \
+	tests/system/cases/go.case \
 	tests/system/cases/grep_r.case \
+	tests/system/cases/gxx_build.case \
 	tests/system/cases/gzip.case \
 	tests/system/cases/ids.case \
 	tests/system/cases/java.case \
 	tests/system/cases/latethreads.case \
+	tests/system/cases/lighttpd.case \
 	tests/system/cases/locks.case \
 	tests/system/cases/lu.case \
 	tests/system/cases/make_j2.case \
+	tests/system/cases/memcached.case \
 	tests/system/cases/memory.case \
+	tests/system/cases/mpi.case \
+	tests/system/cases/nginx.case \
 	tests/system/cases/node.case \
 	tests/system/cases/node_workers.case \
+	tests/system/cases/numpy.case \
 	tests/system/cases/openmp.case \
 	tests/system/cases/openssl_dgst.case \
 	tests/system/cases/openssl_speed.case \
 	tests/system/cases/perl_compute.case \
 	tests/system/cases/perl_text.case \
 	tests/system/cases/perl_threads.case \
+	tests/system/cases/pg_initdb.case \
 	tests/system/cases/pigz.case \
 	tests/system/cases/pty_bash.case \
 	tests/system/cases/pty_bc.case \
@@ -483,34 +501,59 @@ EXTRA_DIST += \
 	tests/system/cases/py_select.case \
 	tests/system/cases/py_signals.case \
 	tests/system/cases/py_sockets.case \
+	tests/system/cases/py_test_archives.case \
 	tests/system/cases/py_test_asyncio.case \
+	tests/system/cases/py_test_bz2_lzma.case \
+	tests/system/cases/py_test_compile.case \
+	tests/system/cases/py_test_ctypes.case \
+	tests/system/cases/py_test_faulthandler.case \
 	tests/system/cases/py_test_file.case \
 	tests/system/cases/py_test_futures.case \
+	tests/system/cases/py_test_gc.case \
 	tests/system/cases/py_test_hashlib.case \
 	tests/system/cases/py_test_io.case \
 	tests/system/cases/py_test_json.case \
 	tests/system/cases/py_test_math.case \
+	tests/system/cases/py_test_mmap.case \
+	tests/system/cases/py_test_mp_fork.case \
+	tests/system/cases/py_test_mp_forkserver.case \
+	tests/system/cases/py_test_mp_spawn.case \
+	tests/system/cases/py_test_numbers.case \
+	tests/system/cases/py_test_os.case \
+	tests/system/cases/py_test_pickle.case \
+	tests/system/cases/py_test_pty.case \
 	tests/system/cases/py_test_queue.case \
 	tests/system/cases/py_test_re.case \
 	tests/system/cases/py_test_select.case \
+	tests/system/cases/py_test_servers.case \
 	tests/system/cases/py_test_signal.case \
 	tests/system/cases/py_test_socket.case \
 	tests/system/cases/py_test_sqlite3.case \
+	tests/system/cases/py_test_ssl.case \
+	tests/system/cases/py_test_subprocess.case \
 	tests/system/cases/py_test_threading.case \
+	tests/system/cases/py_test_trees.case \
 	tests/system/cases/py_test_zlib.case \
 	tests/system/cases/py_threads.case \
 	tests/system/cases/py_transfer.case \
 	tests/system/cases/raw.case \
 	tests/system/cases/recursion.case \
+	tests/system/cases/redis.case \
+	tests/system/cases/rsync.case \
 	tests/system/cases/sed.case \
+	tests/system/cases/shells.case \
 	tests/system/cases/signals.case \
+	tests/system/cases/small_tools.case \
 	tests/system/cases/sockets.case \
 	tests/system/cases/sort_large.case \
 	tests/system/cases/sort_threads.case \
 	tests/system/cases/sparse.case \
 	tests/system/cases/sqlite3.case \
+	tests/system/cases/sqlite_processes.case \
 	tests/system/cases/sysv.case \
 	tests/system/cases/tar.case \
+	tests/system/cases/tar_xz_pipe.case \
+	tests/system/cases/text_pipes.case \
 	tests/system/cases/thread_calls.case \
 	tests/system/cases/thread_cancel.case \
 	tests/system/cases/thread_churn.case \
@@ -523,7 +566,10 @@ EXTRA_DIST += \
 	tests/system/cases/thread_signals.case \
 	tests/system/cases/thread_timers.case \
 	tests/system/cases/threads.case \
+	tests/system/cases/tmux.case \
 	tests/system/cases/vforks.case \
+	tests/system/cases/vim.case \
+	tests/system/cases/xargs_parallel.case \
 	tests/system/cases/xz.case \
 	tests/system/cases/xz_threads.case \
 	tests/system/cases/zstd_threads.case \

@@ -14,6 +14,11 @@ import traceback
 import unittest
 import warnings
 
+import test.support
+
+# Otherwise many of them print ports, pids and what their threads do.
+test.support.verbose = 0
+
 
 # asyncio's debug mode reports whatever takes longer than a tenth of a second: time is not compared.
 logging.getLogger("asyncio").addFilter(lambda record: not str(record.msg).startswith("Executing "))
