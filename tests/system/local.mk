@@ -431,6 +431,7 @@ EXTRA_DIST += \
 	tests/system/cases/bash_pipes.case \
 	tests/system/cases/bash_script.case \
 	tests/system/cases/bash_traps.case \
+	tests/system/cases/bc_dc_gp.case \
 	tests/system/cases/bc_pi.case \
 	tests/system/cases/blocking_plain.case \
 	tests/system/cases/blocking_restart.case \
@@ -444,6 +445,7 @@ EXTRA_DIST += \
 	tests/system/cases/dd_pipe.case \
 	tests/system/cases/descriptors.case \
 	tests/system/cases/diff_patch.case \
+	tests/system/cases/erlang.case \
 	tests/system/cases/exec_errors.case \
 	tests/system/cases/exit_status.case \
 	tests/system/cases/fft_avx.case \
@@ -463,29 +465,37 @@ EXTRA_DIST += \
 	tests/system/cases/git_pack.case \
 	tests/system/cases/go.case \
 	tests/system/cases/grep_r.case \
+	tests/system/cases/guile_sbcl.case \
 	tests/system/cases/gxx_build.case \
 	tests/system/cases/gzip.case \
 	tests/system/cases/ids.case \
+	tests/system/cases/imagemagick.case \
 	tests/system/cases/java.case \
+	tests/system/cases/java_build.case \
 	tests/system/cases/latethreads.case \
 	tests/system/cases/lighttpd.case \
 	tests/system/cases/locks.case \
 	tests/system/cases/lu.case \
+	tests/system/cases/lua_ruby_tcl.case \
 	tests/system/cases/make_j2.case \
 	tests/system/cases/memcached.case \
 	tests/system/cases/memory.case \
 	tests/system/cases/mpi.case \
 	tests/system/cases/nginx.case \
 	tests/system/cases/node.case \
+	tests/system/cases/node_http.case \
 	tests/system/cases/node_workers.case \
 	tests/system/cases/numpy.case \
 	tests/system/cases/openmp.case \
 	tests/system/cases/openssl_dgst.case \
+	tests/system/cases/openssl_loopback.case \
 	tests/system/cases/openssl_speed.case \
 	tests/system/cases/perl_compute.case \
+	tests/system/cases/perl_processes.case \
 	tests/system/cases/perl_text.case \
 	tests/system/cases/perl_threads.case \
 	tests/system/cases/pg_initdb.case \
+	tests/system/cases/php_jq.case \
 	tests/system/cases/pigz.case \
 	tests/system/cases/pty_bash.case \
 	tests/system/cases/pty_bc.case \
@@ -540,6 +550,7 @@ EXTRA_DIST += \
 	tests/system/cases/recursion.case \
 	tests/system/cases/redis.case \
 	tests/system/cases/rsync.case \
+	tests/system/cases/ruby.case \
 	tests/system/cases/sed.case \
 	tests/system/cases/shells.case \
 	tests/system/cases/signals.case \
