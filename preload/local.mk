@@ -19,9 +19,11 @@ libcore_la_SOURCES = \
 	preload/core/capture.c \
 	preload/core/capture_guest.c \
 	preload/core/capture_home.c \
+	preload/core/content.c \
 	preload/core/deputy.c \
 	preload/core/deputy_call.c \
 	preload/core/deputy_fork.c \
+	preload/core/deputy_map.c \
 	preload/core/deputy_settle.c \
 	preload/core/deputy_signals.c \
 	preload/core/deputy_thread.c \
@@ -33,9 +35,9 @@ libcore_la_SOURCES = \
 	preload/core/gate_call.c \
 	preload/core/gate_fork.c \
 	preload/core/gate_local.c \
+	preload/core/gate_map.c \
 	preload/core/gate_signal.c \
 	preload/core/gate_thread.c \
-	preload/core/gone.c \
 	preload/core/guest.c \
 	preload/core/home_resume.c \
 	preload/core/homecoming.c \
@@ -54,6 +56,7 @@ libcore_la_SOURCES = \
 	preload/core/marshal_strings.c \
 	preload/core/orders.c \
 	preload/core/pages.c \
+	preload/core/ranges.c \
 	preload/core/receive.c \
 	preload/core/resume.c \
 	preload/core/sigframe.c \
@@ -70,9 +73,11 @@ libcore_la_SOURCES = \
 	preload/core/arena.h \
 	preload/core/capture.h \
 	preload/core/capture_parts.h \
+	preload/core/content.h \
 	preload/core/core.h \
 	preload/core/deputy.h \
 	preload/core/deputy_fork.h \
+	preload/core/deputy_map.h \
 	preload/core/deputy_settle.h \
 	preload/core/deputy_signals.h \
 	preload/core/deputy_thread.h \
@@ -83,8 +88,8 @@ libcore_la_SOURCES = \
 	preload/core/freeze.h \
 	preload/core/gate.h \
 	preload/core/gate_fork.h \
+	preload/core/gate_map.h \
 	preload/core/gate_thread.h \
-	preload/core/gone.h \
 	preload/core/guest.h \
 	preload/core/homecoming.h \
 	preload/core/leave.h \
@@ -94,6 +99,7 @@ libcore_la_SOURCES = \
 	preload/core/marshal_wire.h \
 	preload/core/orders.h \
 	preload/core/pages.h \
+	preload/core/ranges.h \
 	preload/core/receive.h \
 	preload/core/resume.h \
 	preload/core/sigabi.h \

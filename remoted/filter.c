@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "filter.h"
 
+#include <mosix/plan.h>
+
 #include "common/step.h"
 
 #include <errno.h>
@@ -51,6 +53,7 @@ static const int gate_calls[] = {
 	SCMP_SYS(exit),
 	SCMP_SYS(close),
 	SCMP_SYS(recvmsg),		/* descriptors for a child, from remoted */
+	SCMP_SYS(ftruncate), SCMP_SYS(pwrite64),	/* memfds: what files hold that the program maps */
 	SCMP_SYS(exit_group),
 };
 
@@ -81,6 +84,13 @@ static int allow(scmp_filter_ctx ctx, uint64_t gate_secret)
 		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 2, gate, SCMP_A2(SCMP_CMP_EQ, SIGURG));
 	if (r == 0)
 		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 2, gate, SCMP_A2(SCMP_CMP_EQ, 0));
+	/* No other flag: those of hugetlbfs take from a pool of the host's. */
+	if (r == 0)
+		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(memfd_create), 2, gate, SCMP_A1(SCMP_CMP_EQ, MFD_CLOEXEC));
+	/* With an offset of its own in the secret's place. */
+	if (r == 0)
+		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
+				     SCMP_A4(SCMP_CMP_MASKED_EQ, 0xffffffff00000000ull, mosix_map_tag(gate_secret)));
 	/* Not MADV_MERGEABLE: merged pages let a guest time what its neighbours' memory holds. */
 	if (r == 0)
 		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(madvise), 2, gate, SCMP_A2(SCMP_CMP_NE, MADV_MERGEABLE));

@@ -32,6 +32,16 @@ struct mosix_plan {
 	uint32_t step;			/* of loader or guest: enum mosix_step to wait at */
 };
 
+/*
+ * What the gate's mmap(2) of a file carries in the upper half of the descriptor's register instead of the secret, for the sixth
+ * argument is an offset there. The kernel takes an int, of which a register's upper half is no part. Neither all zeros nor all
+ * ones, which is what programs have there.
+ */
+static inline uint64_t mosix_map_tag(uint64_t gate_secret)
+{
+	return ((gate_secret >> 12 & 0x3fffffff) | 0x40000000) << 32;
+}
+
 /* What the loader answers on descriptor 3: reason 0 right before the jump; anything else, and it exits with status 1. End of file
    without an answer: it was killed. */
 struct mosix_plan_failure {

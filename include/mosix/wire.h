@@ -18,7 +18,7 @@
 
 #include <stdint.h>
 
-#define MOSIX_PROTOCOL     2
+#define MOSIX_PROTOCOL     3
 #define MOSIX_TOKEN_SIZE   32
 #define MOSIX_HELLO_MAGIC  0x316e6168437858ull	/* first byte is never 0x16, with which a TLS record begins */
 
@@ -48,6 +48,10 @@ struct mosix_channel_hello {
 /* The largest payload a call frame may carry; a call that needs more goes home (P5). */
 #define MOSIX_PAYLOAD_MAX (16u << 20)
 
+/* Bytes of one file that a guest is sent for one mapping, and in one frame: whole pages. */
+#define MOSIX_CONTENT_MOST (64ull << 20)
+#define MOSIX_FETCH_MOST   (1ull << 20)
+
 enum mosix_frame_type {
 	/* guest to home */
 	MOSIX_READY = 1,	/* the guest stands and is about to run: arg[0] local nanoseconds it took */
@@ -65,6 +69,10 @@ enum mosix_frame_type {
 	MOSIX_UNBORN,		/* the guest's side of the child arg[0] could not be made: home's is to vanish. Also on the channel
 				   of that child */
 	MOSIX_WHO,		/* on the channel of a vfork child that the guest is about to make; answered with its number */
+	MOSIX_MAP,		/* map a file where the guest has a place for it: arg as of mmap(2), no flag that says where. Answered
+				   with the result (0: it must be done at home), and of the file device, inode, size, and times of
+				   the last changes (ns; 0 if those are too recent to know it again) */
+	MOSIX_FETCH,		/* arg[1] bytes, MOSIX_FETCH_MOST at most, at address arg[0] of what MOSIX_MAP has just mapped */
 	MOSIX_TRACE = 20,	/* nr(arg…) has run at the node; its result in the payload, not known with RESTART */
 	/* home to guest */
 	MOSIX_REPLY = 5,	/* answer to CALL and POLL: arg[0] result */

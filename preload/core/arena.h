@@ -67,6 +67,15 @@ enum core_place {
 #define SLOT_TAKEN 0xffffffffu	/* in slot_tid: a thread is being made */
 
 struct core_range { uint64_t start, end; };
+struct core_ranges { uint32_t count, lock; struct core_range range[256]; };	/* ranges.h */
+
+/* A file of home's, as it was when it was mapped, in a memfd of the guest (content.h). */
+struct core_content {
+	uint64_t device, inode, size;
+	uint64_t mtime, ctime;		/* nanoseconds; 0: changed so shortly before that they say nothing */
+	uint64_t from, to;		/* offsets between which the memfd is filled, pages */
+	int32_t  fd, zero;
+};
 
 /* Of the process; what each thread has for itself is in thread.h. */
 struct core_state {
@@ -142,8 +151,16 @@ struct core_state {
 	uint32_t fs_direct;		/* rdfsbase: 0 not tried here yet, 1 works, 2 does not */
 	struct core_range reserved[16];		/* home's special mappings */
 	uint32_t reserved_count;
-	struct core_range gone[256];		/* gone.h */
-	uint32_t gone_count, gone_lock;
+	struct core_ranges gone;		/* what the program has unmapped since it came: home's mappings there have gone
+						   with it, even if there is memory again. Else what is one mapping here would
+						   be made of several there, which mremap(2) refuses */
+	struct core_ranges files;		/* what is mapped of files: moved and made executable at home only */
+	struct core_ranges unbacked;		/* what is mapped of files here, but not at home */
+	struct core_ranges late;		/* nor at the home of vfork children: mapped since there are `sharing` of them */
+	uint32_t sharing;
+	struct core_content content[16];	/* the first `contents` of them, least recently mapped first */
+	uint32_t contents;
+	uint32_t map_lock;			/* over the making of file mappings, and over content */
 	struct mosix_xlayout xlayout;		/* of its frames here */
 	struct mosix_xlayout home_xlayout;	/* of frames on the program's own stacks */
 };

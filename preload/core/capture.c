@@ -8,8 +8,7 @@
 #include "thread.h"
 #include "step.h"
 
-/* Cuts the entry that address lies inside of in two. Returns the new count. */
-static int cut(struct maps_entry *map, int count, uint64_t address)
+int capture_cut(struct maps_entry *map, int count, uint64_t address)
 {
 	for (int i = 0; i < count; i++) {
 		if (map[i].start >= address || map[i].end <= address)
@@ -38,17 +37,17 @@ int capture_maps(int fd, struct maps_entry **ret)
 	count = maps_read(fd, text, ARENA_TEXT_SIZE - table, *ret, CAPTURE_ENTRIES - CAPTURE_CUTS);
 	if (count < 0)
 		return count;
-	count = cut(*ret, count, s->base);
-	count = cut(*ret, count, s->base + MOSIX_ARENA_SIZE);
+	count = capture_cut(*ret, count, s->base);
+	count = capture_cut(*ret, count, s->base + MOSIX_ARENA_SIZE);
 	if (s->slot_count > 0) {
-		count = cut(*ret, count, s->slots);
-		count = cut(*ret, count, s->slots + s->slot_count * MOSIX_SLOT_SIZE);
+		count = capture_cut(*ret, count, s->slots);
+		count = capture_cut(*ret, count, s->slots + s->slot_count * MOSIX_SLOT_SIZE);
 	}
-	count = cut(*ret, count, s->config.library_start);
-	count = cut(*ret, count, s->config.library_end);
+	count = capture_cut(*ret, count, s->config.library_start);
+	count = capture_cut(*ret, count, s->config.library_end);
 	for (uint32_t i = 0; i < s->reserved_count; i++) {
-		count = cut(*ret, count, s->reserved[i].start);
-		count = cut(*ret, count, s->reserved[i].end);
+		count = capture_cut(*ret, count, s->reserved[i].start);
+		count = capture_cut(*ret, count, s->reserved[i].end);
 	}
 	return count;
 }

@@ -20,6 +20,9 @@ void capture_begin(struct capture *c, uint64_t place);
 /* Threads, which all stand, signals and clocks. 0 or -errno. To be called before any mapping. */
 int capture_begin_image(struct capture *c);
 
+/* Cuts the entry that address lies inside of in two, for which there must be room. The new count. */
+int capture_cut(struct maps_entry *map, int count, uint64_t address);
+
 /* CPU time this process has used on this machine. */
 void capture_times(struct mosix_manifest *m);
 

@@ -8,6 +8,7 @@
 #include "deputy_settle.h"
 #include "deputy_signals.h"
 #include "deputy_fork.h"
+#include "deputy_map.h"
 #include "deputy_thread.h"
 #include "entry.h"
 #include "frames.h"
@@ -381,6 +382,7 @@ static int answer_call(const struct mosix_frame *request)
 	switch (request->type) {
 	case MOSIX_THREAD: return deputy_thread_begin(request);
 	case MOSIX_FORK:   return deputy_fork(request);
+	case MOSIX_MAP:    return deputy_map(request);
 	default:           return deputy_call_serve(request);
 	}
 }
@@ -418,11 +420,14 @@ static int answer(const struct mosix_frame *request)
 	case MOSIX_CALL:
 	case MOSIX_THREAD:
 	case MOSIX_FORK:
+	case MOSIX_MAP:
 		return answer_call(request);
 	case MOSIX_UNBORN:
 		return deputy_unborn(request);
 	case MOSIX_WHO:
 		return deputy_who(request);
+	case MOSIX_FETCH:
+		return deputy_fetch(request);
 	case MOSIX_TRACE:
 		return trace_told(request);
 	case MOSIX_WISH:

@@ -66,6 +66,9 @@ void gate_fault(struct kernel_ucontext *uc, int signo, const struct kernel_sigin
 #define GATE_FORWARD (-100001)
 #define GATE_RETURN  (-100002)
 #define GATE_DONE    (-100003)
+/* gate_local.c: whether [start, start + length) has any of what is home's to decide: its special mappings, libmosix, the arena. */
+int gate_is_protected(uint64_t start, uint64_t length);
+
 /* times(2) was answered by home: adds what was used elsewhere to the program's struct tms. */
 void gate_add_times(uint64_t tms);
 int64_t gate_local(struct kernel_ucontext *uc, const struct call *call, uint64_t nr, const uint64_t arg[6]);

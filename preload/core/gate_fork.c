@@ -59,7 +59,9 @@ static void become_child(const struct birth *b, struct core_state *s, struct mos
 	s->link_fd = b->fds[MOSIX_CHANNELS];
 	s->threads = 1;
 	memset(s->slot_tid, 0, sizeof(s->slot_tid));
-	s->lock = s->bell_lock = s->action_lock = s->gone_lock = 0;
+	s->lock = s->bell_lock = s->action_lock = s->map_lock = 0;
+	s->gone.lock = s->files.lock = s->unbacked.lock = s->late.lock = 0;
+	s->late.count = s->sharing = 0;
 	s->freeze = s->standing = s->bell_have = 0;
 	s->away_user = s->away_system = 0;
 	came->cpu_user_ns = came->cpu_system_ns = came->away_user_ns = came->away_system_ns = 0;
@@ -233,7 +235,7 @@ static int64_t finish(struct kernel_ucontext *uc, uint64_t nr, long born, const 
 
 /*
  * One after the other, so that the channels at the link are those of the child that home has just made; and with the dispositions
- * at rest, of which the child gets a copy.
+ * and the mappings of files at rest, of which the child gets a copy.
  */
 int64_t gate_fork(struct kernel_ucontext *uc, uint64_t nr, uint64_t flags, uint64_t parent_tid, uint64_t child_tid)
 {
@@ -245,6 +247,7 @@ int64_t gate_fork(struct kernel_ucontext *uc, uint64_t nr, uint64_t flags, uint6
 
 	flags &= GATE_FORK_FLAGS;
 	core_lock(&s->action_lock);
+	core_lock(&s->map_lock);
 	if (gate_exchange(&request, NULL, &answer) != 0 || answer.type != MOSIX_REPLY)
 		guest_end();
 	result = answer.flags & MOSIX_F_RESTART ? 0 : (int64_t)answer.arg[0];
@@ -256,8 +259,20 @@ int64_t gate_fork(struct kernel_ucontext *uc, uint64_t nr, uint64_t flags, uint6
 	if (result > 0 && born <= 0)
 		tell_unborn(birth.pid);
 	receive_close(birth.fds, birth.taken);
+	core_unlock(&s->map_lock);
 	core_unlock(&s->action_lock);
 	return finish(uc, nr, born, &answer);
+}
+
+/* Without vfork children there is no home but this process's that would not know of a mapping. */
+static void end_sharing(void)
+{
+	struct core_state *s = core_here;
+
+	core_lock(&s->map_lock);
+	if (--s->sharing == 0)
+		s->late.count = 0;
+	core_unlock(&s->map_lock);
 }
 
 int64_t gate_vfork(struct kernel_ucontext *uc, uint64_t nr, uint32_t slot, uint64_t stack)
@@ -269,12 +284,15 @@ int64_t gate_vfork(struct kernel_ucontext *uc, uint64_t nr, uint32_t slot, uint6
 	long born = 0;
 
 	core_lock(&s->action_lock);
+	core_lock(&s->map_lock);
 	if (gate_exchange(&request, NULL, &answer) != 0 || answer.type != MOSIX_REPLY)
 		guest_end();
 	birth.epoch = (uint32_t)answer.arg[1];
 	birth.number = answer.arg[2];
+	s->sharing++;
 	if (birth.number != 0)
 		born = bear_sharing(&birth);
+	core_unlock(&s->map_lock);
 	core_unlock(&s->action_lock);
 	unborn.arg[0] = birth.pid;
 	if (born <= 0 && birth.pid != 0)
@@ -282,6 +300,7 @@ int64_t gate_vfork(struct kernel_ucontext *uc, uint64_t nr, uint32_t slot, uint6
 	receive_close(birth.fds, birth.taken);
 	if (birth.number != 0 && (gate_hear(&answer) != 0 || answer.type != MOSIX_REPLY))
 		guest_end();
+	end_sharing();
 	if (born <= 0 && !(answer.flags & MOSIX_F_RESTART) && (int64_t)answer.arg[0] > 0)
 		tell_unborn((uint32_t)answer.arg[0]);
 	if (born <= 0)

@@ -5,12 +5,12 @@
 #include "arena.h"
 #include "core.h"
 #include "gate.h"
+#include "gate_map.h"
 #include "gate_thread.h"
-#include "gone.h"
+#include "ranges.h"
 #include "thread.h"
 
-/* Ranges whose fate is decided at home: its special mappings, libmosix, the arena. */
-static int is_protected(uint64_t start, uint64_t length)
+int gate_is_protected(uint64_t start, uint64_t length)
 {
 	const struct core_state *s = core_here;
 	uint64_t end = start + PAGE_UP(length);
@@ -29,60 +29,70 @@ static int is_protected(uint64_t start, uint64_t length)
 	return 0;
 }
 
-/* Whether the range had a file mapping when the program came: only home can move such a mapping. */
-static int had_file(uint64_t start, uint64_t length)
+static int has_file(uint64_t start, uint64_t length)
 {
-	const struct mosix_manifest *m = arena_at(ARENA_MANIFEST);
-	const struct mosix_mapping *map = manifest_mappings(m);
-
-	for (uint32_t i = 0; i < m->mappings; i++)
-		if (map[i].flags & MOSIX_MAP_FILE && start < map[i].end && start + PAGE_UP(length) > map[i].start)
-			return 1;
-	return 0;
+	return ranges_touch(&core_memory->files, start, start + PAGE_UP(length));
 }
 
-static int64_t do_mmap(const uint64_t arg[6])
+static int64_t do_mmap(struct kernel_ucontext *uc, uint64_t nr, const uint64_t arg[6])
 {
 	const uint64_t plain = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_FIXED_NOREPLACE | MAP_NORESERVE | MAP_STACK |
 			       MAP_32BIT | MAP_POPULATE | 0x0800 /* MAP_DENYWRITE, ignored */;
 
 	if (arg[5] % MOSIX_PAGE)	/* before all else, even where there is no file; the sixth register is the gate's */
 		return -EINVAL;
-	if ((arg[3] & (MAP_PRIVATE | MAP_ANONYMOUS)) != (MAP_PRIVATE | MAP_ANONYMOUS) || arg[3] & ~plain)
+	if (!(arg[3] & MAP_ANONYMOUS))
+		return gate_map(uc, nr, arg);
+	if (!(arg[3] & MAP_PRIVATE) || arg[3] & ~plain)
 		return GATE_RETURN;
 	if (arg[2] & ~(uint64_t)(PROT_READ | PROT_WRITE | PROT_EXEC))
 		return GATE_RETURN;
-	if ((arg[3] & MAP_FIXED && is_protected(arg[0], arg[1])) || (arg[0] && arg[0] < MOSIX_LOADER_END))
+	if ((arg[3] & MAP_FIXED && gate_is_protected(arg[0], arg[1])) || (arg[0] && arg[0] < MOSIX_LOADER_END))
 		return GATE_RETURN;
-	if (arg[3] & MAP_FIXED)
-		gone_note(arg[0], arg[0] + PAGE_UP(arg[1]));
-	return SYS5(__NR_mmap, arg[0], arg[1], arg[2], arg[3], (uint64_t)-1);
+	if (!(arg[3] & MAP_FIXED))
+		return SYS5(__NR_mmap, arg[0], arg[1], arg[2], arg[3], (uint64_t)-1);
+	ranges_add(&core_memory->gone, arg[0], arg[0] + PAGE_UP(arg[1]));
+	return gate_unmap(arg[0], arg[0] + PAGE_UP(arg[1]), __NR_mmap,
+			  (const uint64_t[]){ arg[0], arg[1], arg[2], arg[3], (uint64_t)-1 });
 }
 
 static int64_t do_munmap(const uint64_t arg[6])
 {
-	if (is_protected(arg[0], arg[1]))
+	if (gate_is_protected(arg[0], arg[1]))
 		return GATE_RETURN;
-	gone_note(arg[0], arg[0] + PAGE_UP(arg[1]));
-	return SYS2(__NR_munmap, arg[0], arg[1]);
+	ranges_add(&core_memory->gone, arg[0], arg[0] + PAGE_UP(arg[1]));
+	return gate_unmap(arg[0], arg[0] + PAGE_UP(arg[1]), __NR_munmap, (const uint64_t[5]){ arg[0], arg[1] });
 }
 
+/* A mapping of a file is moved at home, where the file is. */
 static int64_t do_mremap(const uint64_t arg[6])
 {
+	struct core_ranges *gone = &core_memory->gone;
 	int64_t at;
 
-	if (arg[1] == 0 || arg[3] & ~3ull || is_protected(arg[0], arg[1]) || had_file(arg[0], arg[1]))
+	if (arg[1] == 0 || arg[3] & ~3ull || gate_is_protected(arg[0], arg[1]) || has_file(arg[0], arg[1]))
 		return GATE_RETURN;
-	if (arg[3] & 2 /* MREMAP_FIXED */ && (is_protected(arg[4], arg[2]) || arg[4] < MOSIX_LOADER_END))
+	if (arg[3] & 2 /* MREMAP_FIXED */ && (gate_is_protected(arg[4], arg[2]) || arg[4] < MOSIX_LOADER_END))
 		return GATE_RETURN;
-	if (arg[3] & 2)
-		gone_note(arg[4], arg[4] + PAGE_UP(arg[2]));
-	at = SYS5(__NR_mremap, arg[0], arg[1], arg[2], arg[3], arg[4]);
+	if (arg[3] & 2) {
+		ranges_add(gone, arg[4], arg[4] + PAGE_UP(arg[2]));
+		at = gate_unmap(arg[4], arg[4] + PAGE_UP(arg[2]), __NR_mremap, arg);
+	} else {
+		at = SYS4(__NR_mremap, arg[0], arg[1], arg[2], arg[3]);
+	}
 	if (at > 0 && at != (int64_t)arg[0])
-		gone_note(arg[0], arg[0] + PAGE_UP(arg[1]));
+		ranges_add(gone, arg[0], arg[0] + PAGE_UP(arg[1]));
 	else if (at > 0 && arg[2] < arg[1])
-		gone_note(arg[0] + PAGE_UP(arg[2]), arg[0] + PAGE_UP(arg[1]));
+		ranges_add(gone, arg[0] + PAGE_UP(arg[2]), arg[0] + PAGE_UP(arg[1]));
 	return at;
+}
+
+/* What may become code depends on where the file is. */
+static int64_t do_mprotect(const uint64_t arg[6])
+{
+	if (gate_is_protected(arg[0], arg[1]) || arg[2] & ~7ull || (arg[2] & PROT_EXEC && has_file(arg[0], arg[1])))
+		return GATE_RETURN;
+	return SYS3(__NR_mprotect, arg[0], arg[1], arg[2]);
 }
 
 /* What advice changes in a mapping (fork, dump, merge, guard markings) would be lost at homecoming: that is given at home. */
@@ -91,7 +101,7 @@ static int64_t do_madvise(const uint64_t arg[6])
 	static const uint8_t here[] = { MADV_NORMAL, MADV_RANDOM, MADV_SEQUENTIAL, MADV_WILLNEED, MADV_DONTNEED, MADV_FREE,
 					20 /* COLD */, 21 /* PAGEOUT */, 22 /* POPULATE_READ */, 23 /* POPULATE_WRITE */ };
 
-	if (is_protected(arg[0], arg[1]))
+	if (gate_is_protected(arg[0], arg[1]))
 		return GATE_RETURN;
 	for (unsigned i = 0; i < sizeof(here); i++)
 		if (arg[2] == here[i])
@@ -252,11 +262,10 @@ void gate_add_times(uint64_t tms)
 int64_t gate_local(struct kernel_ucontext *uc, const struct call *call, uint64_t nr, const uint64_t arg[6])
 {
 	switch (call->special) {
-	case SPECIAL_MMAP:    return do_mmap(arg);
+	case SPECIAL_MMAP:    return do_mmap(uc, nr, arg);
 	case SPECIAL_MUNMAP:  return do_munmap(arg);
 	case SPECIAL_MREMAP:  return do_mremap(arg);
-	case SPECIAL_MPROTECT:
-		return is_protected(arg[0], arg[1]) || arg[2] & ~7ull ? GATE_RETURN : SYS3(nr, arg[0], arg[1], arg[2]);
+	case SPECIAL_MPROTECT: return do_mprotect(arg);
 	case SPECIAL_MADVISE: return do_madvise(arg);
 	case SPECIAL_BRK:     return SYS1(nr, arg[0]);
 	case SPECIAL_MINCORE: return SYS3(nr, arg[0], arg[1], arg[2]);

@@ -11,6 +11,7 @@
 #include "gate_thread.h"
 #include "guest.h"
 #include "lock.h"
+#include "ranges.h"
 #include "step.h"
 #include "thread.h"
 
@@ -52,7 +53,7 @@ static void take_state(const struct mosix_manifest *m, uint32_t channels)
 	t->call_fd = s->channel_fd[MOSIX_CHANNEL_CALL];
 }
 
-static void take_reserved(const struct mosix_manifest *m)
+static void take_mappings(const struct mosix_manifest *m)
 {
 	struct core_state *s = core_here;
 	const struct mosix_mapping *map = manifest_mappings(m);
@@ -61,6 +62,8 @@ static void take_reserved(const struct mosix_manifest *m)
 	for (uint32_t i = 0; i < m->mappings; i++) {
 		if (map[i].flags & MOSIX_MAP_STACK)
 			s->stack_end = map[i].end;
+		if (map[i].flags & MOSIX_MAP_FILE)
+			ranges_add(&s->files, map[i].start, map[i].end);
 		if (map[i].flags & MOSIX_MAP_RESERVED && s->reserved_count < most) {
 			s->reserved[s->reserved_count].start = map[i].start;
 			s->reserved[s->reserved_count++].end = map[i].end;
@@ -90,7 +93,7 @@ void guest_main(void *arena)
 	SYS4(__NR_rt_sigprocmask, KSIG_SETMASK, &closed, NULL, 8);	/* a ring waits until the program runs */
 	take_state(m, landing->channels);
 	s->config.step = landing->step;
-	take_reserved(m);
+	take_mappings(m);
 	SYS2(__NR_munmap, MOSIX_LOADER_START, MOSIX_LOADER_END - MOSIX_LOADER_START);
 	make_frame(m, 0);
 	for (uint32_t i = 1; i < m->threads; i++) {

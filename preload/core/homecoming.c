@@ -218,8 +218,8 @@ static int place_mapping(const struct maps_entry *map, int count, const struct m
 			end = guest->end;
 		if (here && is_kernels(here))
 			return -EBADMSG;
-		if (file && (!here || here->inode == 0))
-			return -EBADMSG;	/* a guest makes no file mappings, so home must have it */
+		if (file && (!here || here->inode == 0 || here->offset - here->start != guest->offset - guest->start))
+			return -EBADMSG;	/* home has made every file mapping that a guest has */
 		if (!here && guest->flags & MOSIX_MAP_STACK) {
 			at = end;		/* the kernel grows the stack when its pages arrive */
 			continue;
@@ -262,6 +262,18 @@ static int skip(uint64_t size)
 	return 0;
 }
 
+/* Of a file, all that is one mapping on both sides, as in open_mapping(). 0 or -ENOMEM. */
+static int open_around(const struct maps_entry *here, const struct mosix_mapping *guest, uint64_t start, uint64_t size)
+{
+	uint64_t end = start + size;
+
+	if (here) {
+		start = here->start > guest->start ? here->start : guest->start;
+		end = here->end < guest->end ? here->end : guest->end;
+	}
+	return SYS3(__NR_mprotect, start, end - start, PROT_READ | PROT_WRITE) == 0 ? 0 : -ENOMEM;
+}
+
 /*
  * Pages of one mapping of the guest. Of a shared file that was not offered it had a private copy: here the mapping is the file
  * itself, which nobody could write to, and its pages are of no use. *failed: as below.
@@ -274,9 +286,8 @@ static int receive_pages(const struct maps_entry *map, int count, const struct m
 		uint64_t piece = here && here->end - at < size ? here->end - at : size;
 		int useless = here && here->shared, error;
 
-		if (!*failed && !useless && !(guest->flags & MOSIX_MAP_STACK) && !is_library(guest->start, guest->end) &&
-		    SYS3(__NR_mprotect, at, piece, PROT_READ | PROT_WRITE) != 0)
-			*failed = -ENOMEM;
+		if (!*failed && !useless && !(guest->flags & MOSIX_MAP_STACK) && !is_library(guest->start, guest->end))
+			*failed = open_around(here, guest, at, piece);
 		error = *failed || useless ? skip(piece) :
 					     core_read_all(core_here->channel_fd[MOSIX_CHANNEL_PAGE], (void *)at, piece);
 		if (error != 0)

@@ -48,6 +48,7 @@ struct core_thread {
 	uint32_t urgent_pending;
 	struct core_signal refused;	/* the guest could not build its frame: home's kernel shall see */
 	struct core_signal returned;	/* one that only the first thread may give back to the kernel */
+	struct core_range mapped;	/* what was mapped of a file for its guest last */
 
 	/* The guest. */
 	uint32_t rang;			/* the doorbell rang, and this thread has not asked yet */

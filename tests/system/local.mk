@@ -19,8 +19,10 @@ HELPERS = \
 	tests/helpers/futexes \
 	tests/helpers/ids \
 	tests/helpers/latethreads \
+	tests/helpers/libraries \
 	tests/helpers/locks \
 	tests/helpers/lu \
+	tests/helpers/mapped \
 	tests/helpers/memory \
 	tests/helpers/ptyrun \
 	tests/helpers/raw \
@@ -47,6 +49,7 @@ HELPERS = \
 	tests/helpers/thread_files \
 	tests/helpers/thread_fork \
 	tests/helpers/thread_io \
+	tests/helpers/thread_maps \
 	tests/helpers/thread_order \
 	tests/helpers/thread_signals \
 	tests/helpers/thread_timers \
@@ -162,6 +165,12 @@ tests_helpers_latethreads_CFLAGS = $(HELPER_FLAGS)
 tests_helpers_latethreads_LDFLAGS =
 tests_helpers_latethreads_LDADD = -lm
 
+tests_helpers_libraries_SOURCES = tests/helpers/libraries.c
+tests_helpers_libraries_CPPFLAGS = -D_GNU_SOURCE=
+tests_helpers_libraries_CFLAGS = $(HELPER_FLAGS)
+tests_helpers_libraries_LDFLAGS =
+tests_helpers_libraries_LDADD = -lm
+
 tests_helpers_locks_SOURCES = tests/helpers/locks.c
 tests_helpers_locks_CPPFLAGS = -D_GNU_SOURCE=
 tests_helpers_locks_CFLAGS = $(HELPER_FLAGS)
@@ -173,6 +182,12 @@ tests_helpers_lu_CPPFLAGS = -D_GNU_SOURCE=
 tests_helpers_lu_CFLAGS = $(HELPER_FLAGS)
 tests_helpers_lu_LDFLAGS =
 tests_helpers_lu_LDADD = -lm
+
+tests_helpers_mapped_SOURCES = tests/helpers/mapped.c
+tests_helpers_mapped_CPPFLAGS = -D_GNU_SOURCE=
+tests_helpers_mapped_CFLAGS = $(HELPER_FLAGS)
+tests_helpers_mapped_LDFLAGS =
+tests_helpers_mapped_LDADD = -lm
 
 tests_helpers_memory_SOURCES = tests/helpers/memory.c
 tests_helpers_memory_CPPFLAGS = -D_GNU_SOURCE=
@@ -330,6 +345,12 @@ tests_helpers_thread_io_CFLAGS = $(HELPER_FLAGS)
 tests_helpers_thread_io_LDFLAGS =
 tests_helpers_thread_io_LDADD = -lm
 
+tests_helpers_thread_maps_SOURCES = tests/helpers/thread_maps.c
+tests_helpers_thread_maps_CPPFLAGS = -D_GNU_SOURCE=
+tests_helpers_thread_maps_CFLAGS = $(HELPER_FLAGS)
+tests_helpers_thread_maps_LDFLAGS =
+tests_helpers_thread_maps_LDADD = -lm
+
 tests_helpers_thread_order_SOURCES = tests/helpers/thread_order.c
 tests_helpers_thread_order_CPPFLAGS = -D_GNU_SOURCE=
 tests_helpers_thread_order_CFLAGS = $(HELPER_FLAGS)
@@ -473,11 +494,13 @@ EXTRA_DIST += \
 	tests/system/cases/java.case \
 	tests/system/cases/java_build.case \
 	tests/system/cases/latethreads.case \
+	tests/system/cases/libraries.case \
 	tests/system/cases/lighttpd.case \
 	tests/system/cases/locks.case \
 	tests/system/cases/lu.case \
 	tests/system/cases/lua_ruby_tcl.case \
 	tests/system/cases/make_j2.case \
+	tests/system/cases/mapped.case \
 	tests/system/cases/memcached.case \
 	tests/system/cases/memory.case \
 	tests/system/cases/mpi.case \
@@ -505,6 +528,7 @@ EXTRA_DIST += \
 	tests/system/cases/pty_python.case \
 	tests/system/cases/pty_terminal.case \
 	tests/system/cases/py_compute.case \
+	tests/system/cases/py_extensions.case \
 	tests/system/cases/py_files.case \
 	tests/system/cases/py_input.case \
 	tests/system/cases/py_processes.case \
@@ -573,6 +597,7 @@ EXTRA_DIST += \
 	tests/system/cases/thread_files.case \
 	tests/system/cases/thread_fork.case \
 	tests/system/cases/thread_io.case \
+	tests/system/cases/thread_maps.case \
 	tests/system/cases/thread_order.case \
 	tests/system/cases/thread_signals.case \
 	tests/system/cases/thread_timers.case \

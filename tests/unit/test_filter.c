@@ -16,6 +16,8 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include <mosix/plan.h>
+
 #include "remoted/filter.h"
 
 #define SECRET 0x123456789000ull
@@ -73,7 +75,7 @@ static const long listed[] = {
 	SYS_rt_sigreturn, SYS_rt_sigprocmask, SYS_arch_prctl, SYS_futex, SYS_clock_gettime, SYS_clock_getres, SYS_gettimeofday,
 	SYS_time, SYS_getrandom, SYS_getcpu, SYS_exit_group, SYS_close, SYS_mincore, SYS_getrusage, SYS_times, SYS_membarrier,
 	SYS_set_tid_address, SYS_restart_syscall, SYS_getpid, SYS_gettid, SYS_sched_yield, SYS_clone3, SYS_sigaltstack,
-	SYS_set_robust_list, SYS_rseq, SYS_exit, SYS_recvmsg,
+	SYS_set_robust_list, SYS_rseq, SYS_exit, SYS_recvmsg, SYS_ftruncate, SYS_pwrite64,
 };
 
 /* Those of them that need no secret. */
@@ -195,6 +197,31 @@ static int no_merging(void)
 	return 0;
 }
 
+/* A memfd of ordinary pages, and a mapping of it at an offset of its own. */
+static int files_in_memory(void)
+{
+	const uint64_t tag = mosix_map_tag(SECRET), name = (uint64_t)"file";
+	const char byte = 'b';
+	long fd, at;
+
+	if (!trapped(SYS_memfd_create, name, MFD_CLOEXEC, 0, 0) || !trapped(SYS_memfd_create, name, 0, 0, SECRET) ||
+	    !trapped(SYS_memfd_create, name, MFD_CLOEXEC | MFD_HUGETLB, 0, SECRET) ||
+	    !trapped(SYS_memfd_create, name, 1ull << 32 | MFD_CLOEXEC, 0, SECRET))
+		return 27;
+	traps = 0;
+	fd = call(SYS_memfd_create, name, MFD_CLOEXEC, 0, 0, 0, SECRET);
+	if (fd < 0 || call(SYS_ftruncate, (uint64_t)fd, 8192, 0, 0, 0, SECRET) != 0 ||
+	    call(SYS_pwrite64, (uint64_t)fd, (uint64_t)&byte, 1, 5000, 0, SECRET) != 1 || traps != 0)
+		return 28;
+	at = call(SYS_mmap, 0, 4096, PROT_READ, MAP_PRIVATE, (uint64_t)fd | tag, 4096);
+	if (at < 0 || ((const char *)at)[904] != byte || traps != 0)
+		return 29;
+	call(SYS_mmap, 0, 4096, PROT_READ, MAP_PRIVATE, (uint64_t)fd, 4096);
+	call(SYS_mmap, 0, 4096, PROT_READ, MAP_PRIVATE, (uint64_t)fd | 0xffffffffull << 32, 4096);
+	call(SYS_mmap, 0, 4096, PROT_READ, MAP_PRIVATE, (uint64_t)fd | (tag ^ 1ull << 32), 4096);
+	return traps == 3 ? 0 : 30;
+}
+
 static int one_ioctl(void)
 {
 	const uint64_t scan = 0xc0606610;
@@ -232,6 +259,8 @@ START_TEST(listed_calls_want_the_secret) { ck_assert_int_eq(run(listed_trap_with
 START_TEST(listed_calls_pass_with_it) { ck_assert_int_eq(run(listed_pass_with_secret), 0); } END_TEST
 START_TEST(x32_calls_trap) { ck_assert_int_eq(run(x32_traps), 0); } END_TEST
 START_TEST(memory_is_not_merged) { ck_assert_int_eq(run(no_merging), 0); } END_TEST
+
+START_TEST(memfds_are_mapped) { ck_assert_int_eq(run(files_in_memory), 0); } END_TEST
 
 START_TEST(one_ioctl_passes) { ck_assert_int_eq(run(one_ioctl), 0); } END_TEST
 
@@ -271,6 +300,7 @@ int main(void)
 	tcase_add_test(tcase, x32_calls_trap);
 	tcase_add_test(tcase, foreign_calls_trap);
 	tcase_add_test(tcase, memory_is_not_merged);
+	tcase_add_test(tcase, memfds_are_mapped);
 	tcase_add_test(tcase, one_ioctl_passes);
 	tcase_add_test(tcase, bad_secrets_are_refused);
 	tcase_add_test(tcase, signals_reach_own_threads);
