@@ -348,6 +348,28 @@ static void try(const char *what, void *at, size_t length, int prot, int flags, 
 		munmap(map, length);
 }
 
+/* A file with the same name, number and size, and within the same tick of a clock, but with other bytes each time. */
+static void rewritten(void)
+{
+	unsigned char block[2 * PAGE], *map;
+
+	for (int round = 1; round <= 80; round++) {
+		int fd = open("again", O_WRONLY | O_CREAT, 0600);
+
+		memset(block, round, sizeof block);
+		check(write(fd, block, sizeof block) == sizeof block, "write");
+		close(fd);
+		fd = open("again", O_RDONLY);
+		map = mmap(NULL, 2 * PAGE, PROT_READ, MAP_PRIVATE, fd, 0);
+		check(map[0] == round && map[2 * PAGE - 1] == round, "a file that was written again, round %d: %d", round, map[0]);
+		munmap(map, 2 * PAGE);
+		map = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, fd, PAGE);
+		close(fd);
+		check(map[0] == round, "its second page, round %d: %d", round, map[0]);
+		munmap(map, PAGE);
+	}
+}
+
 /* What the kernel says to others. */
 static void errors(void)
 {
@@ -404,6 +426,7 @@ int main(int argc, char **argv)
 		walk(&areas[pick(AREAS)], step, stays);
 		check_work(1, 200000);
 	}
+	rewritten();
 	puts("walked");
 	wait_for_line(stays);
 	for (int i = 0; i < AREAS; i++)
