@@ -2,7 +2,7 @@
 /*
  * The guest's system call filter (seccomp). Everything traps into the gate (SIGSYS) except
  *   - getpid, gettid, sched_yield, restart_syscall and futex: no effect outside, and the kernel caches the answer by number;
- *   - the gate's own calls, which carry gate_secret as sixth argument.
+ *   - the gate's own calls, which carry gate_secret as sixth argument, or what mosix_map_tag() makes of it (plan.h).
  *
  * The guest can read the secret out of its own memory, so the secret is no wall: it only tells the gate's calls from the
  * program's. The wall (promise P7) is the set of calls that pass with it. Each member works on the guest's own memory,
@@ -10,6 +10,10 @@
  * plan.h: sockets to its own deputy and to its remoted, from which it gets more of the same for a child, and two views of its own
  * memory. No call in the set names a file or an address of the network, changes credentials or limits, or does more to another
  * process than ring the doorbell of one of its own home's. Whoever adds a call here has to keep that sentence true.
+ *
+ * memfd_create makes memory that mmap could make as well: of ordinary pages, with a name that nobody can open, gone with the last
+ * of the guest and its children. ftruncate and pwrite64 change nothing else, for sockets have neither size nor offset, and the
+ * files of /proc are open for reading.
  *
  * clone3 makes threads and children, and cannot be kept from making others, for its flags lie in memory. What it makes has
  * this filter, no capability but CAP_CHECKPOINT_RESTORE, and no way into another namespace (warden_enclose.c); it can take only numbers of

@@ -8,7 +8,7 @@
 #include "thread.h"
 
 #define KINDS     (sizeof(core_here->content) / sizeof(core_here->content[0]))
-#define KEPT_MOST MOSIX_CONTENT_MOST	/* bytes of files that are not being mapped just now */
+#define KEPT_MOST (16ull << 20)	/* bytes, for mappings to come; the latest file is kept whatever its size */
 
 static void forget(uint32_t i)
 {

@@ -28,7 +28,7 @@
 
 /*
  * One system call. In a guest the sixth register carries the gate's secret, which is what the filter lets through; so calls
- * with six arguments exist at home only (core_syscall6). entry.S.
+ * with six arguments exist at home only (core_syscall6), but for the mmap of a memfd (gate_map.c). entry.S.
  */
 long core_syscall(long nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e);
 long core_syscall6(long nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f);

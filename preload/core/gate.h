@@ -66,7 +66,7 @@ void gate_fault(struct kernel_ucontext *uc, int signo, const struct kernel_sigin
 #define GATE_FORWARD (-100001)
 #define GATE_RETURN  (-100002)
 #define GATE_DONE    (-100003)
-/* gate_local.c: whether [start, start + length) has any of what is home's to decide: its special mappings, libmosix, the arena. */
+/* gate_local.c: whether [start, start + length) has anything of home's special mappings, of libmosix or of the arena. */
 int gate_is_protected(uint64_t start, uint64_t length);
 
 /* times(2) was answered by home: adds what was used elsewhere to the program's struct tms. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Sets of address ranges in the arena (struct core_ranges, arena.h). Each has a lock of its own. A set that has no room for another
- * range holds more than it was given, never less. Any thread of the core; no failures.
+ * Sets of address ranges in the arena (struct core_ranges, arena.h). Each has a lock of its own. A set that has no room for
+ * another range holds more than it was given, never less. Any thread of the core; no failures.
  */
 #ifndef MOSIX_CORE_RANGES_H
 #define MOSIX_CORE_RANGES_H

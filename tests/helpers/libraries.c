@@ -12,7 +12,8 @@
 
 enum { ROUNDS = 12 };
 
-static const char *const library[] = { "libz.so.1", "libm.so.6", "liblzma.so.5", "libbz2.so.1.0", "libcrypt.so.1", "libstdc++.so.6" };
+static const char *const library[] = { "libz.so.1", "libm.so.6", "liblzma.so.5",
+				       "libbz2.so.1.0", "libcrypt.so.1", "libstdc++.so.6" };
 enum { LIBRARIES = sizeof library / sizeof library[0] };
 
 static const char *base_name(const char *path)

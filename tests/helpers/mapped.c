@@ -128,9 +128,8 @@ static void unlock(struct area *a)
 /* Maps pages of a file at `at` as flags say. */
 static void *map_file(void *at, int file, long index, int pages, int flags)
 {
-	int fd = open(name_of[file], O_RDONLY), late = pick(3) == 0;
-	void *map = mmap(at, (size_t)pages * PAGE - (size_t)pick(PAGE), late ? PROT_NONE : PROT_READ | PROT_WRITE, MAP_PRIVATE | flags, fd,
-			 index * PAGE);
+	int fd = open(name_of[file], O_RDONLY), late = pick(3) == 0, prot = late ? PROT_NONE : PROT_READ | PROT_WRITE;
+	void *map = mmap(at, (size_t)pages * PAGE - (size_t)pick(PAGE), prot, MAP_PRIVATE | flags, fd, index * PAGE);
 
 	check(map != MAP_FAILED, "mmap of %s: %s", name_of[file], strerror(errno));
 	close(fd);
@@ -152,7 +151,8 @@ static unsigned char *place_of(const struct area *a)
 
 static void make(struct area *a)
 {
-	static const int ways[] = { 0, MAP_FIXED, MAP_FIXED_NOREPLACE, MAP_FIXED | MAP_POPULATE, MAP_POPULATE, MAP_FIXED | MAP_NORESERVE };
+	static const int ways[] = { 0,		  MAP_FIXED,	MAP_FIXED_NOREPLACE, MAP_FIXED | MAP_POPULATE,
+				    MAP_POPULATE, MAP_FIXED | MAP_NORESERVE };
 	int file = pick(FILES), flags = ways[pick(6)];
 	long index = pick((int)(size_of[file] / PAGE) + 3);
 	bool chosen = flags & (MAP_FIXED | MAP_FIXED_NOREPLACE) || pick(2);
