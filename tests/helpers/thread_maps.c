@@ -6,7 +6,7 @@
 
 #include "thread.h"
 
-enum { PAGE = 4096, MAPPERS = 3, OTHERS = 2, ROUNDS = 120, FILES = 3, HELD = 6 };
+enum { PAGE = 4096, MAPPERS = 3, OTHERS = 2, ROUNDS = 400, FILES = 3, HELD = 6 };
 
 static const int pages_of[FILES] = { 3, 40, 700 };
 static atomic_int done;
@@ -46,7 +46,8 @@ static void one_mapping(int number, int round)
 	if (!check(map != MAP_FAILED, "mmap: %s", strerror(errno)))
 		return;
 	for (int p = 0; p < pages; p++)
-		check(map[p * PAGE + round] == byte_of(f, from + p), "file %d, page %d is %d", f, from + p, map[p * PAGE + round]);
+		check(map[p * PAGE + round] == byte_of(f, from + p), "file %d, page %d is %d", f, from + p,
+		      map[p * PAGE + round]);
 	memset(map + (pages - 1) * PAGE, 0xee, PAGE);
 	check_work(1, 300000);
 	check(map[(pages - 1) * PAGE + 9] == 0xee && map[0] == (pages == 1 ? 0xee : byte_of(f, from)), "file %d after a while", f);
