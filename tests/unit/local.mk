@@ -18,6 +18,7 @@ UNIT_TESTS = \
 	tests/unit/test_marshal_hostile \
 	tests/unit/test_marshal_ipc \
 	tests/unit/test_marshal_strings \
+	tests/unit/test_ranges \
 	tests/unit/test_relay \
 	tests/unit/test_session \
 	tests/unit/test_sigframe \
@@ -132,6 +133,14 @@ tests_unit_test_marshal_strings_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_marshal_strings_SOURCES = \
 	tests/unit/test_marshal_strings.c
 tests_unit_test_marshal_strings_LDADD = tests/unit/libmarshal.a $(UNIT_LIBS)
+
+tests_unit_test_ranges_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_ranges_SOURCES = \
+	tests/unit/test_ranges.c \
+	tests/unit/core_double.c \
+	preload/core/lock.c \
+	preload/core/ranges.c
+tests_unit_test_ranges_LDADD = $(UNIT_LIBS)
 
 tests_unit_test_relay_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_relay_SOURCES = \
