@@ -177,12 +177,17 @@ int capture_mapping(struct capture *c, uint64_t start, uint64_t end, uint64_t of
 	return 0;
 }
 
-/* Memory the program cannot read still travels, so it is opened while it is sent. */
+/*
+ * Memory the program cannot read still travels, so it is opened while it is sent. Not that of a vfork child: it is its parent's,
+ * whose threads may open and close it themselves meanwhile.
+ */
 static void open_unreadable(const struct capture *c, int open)
 {
 	const struct mosix_mapping *map = manifest_mappings(c->manifest);
 	uint64_t run = 0;
 
+	if (core_thread()->process)
+		return;
 	for (uint32_t i = 0; i < c->manifest->mappings; i++) {
 		while (run < c->runs.count && c->runs.run[run].start < map[i].start)
 			run++;

@@ -55,6 +55,7 @@ HELPERS = \
 	tests/helpers/thread_timers \
 	tests/helpers/threads \
 	tests/helpers/tracer \
+	tests/helpers/vfork_maps \
 	tests/helpers/vforks
 check_PROGRAMS += $(HELPERS)
 noinst_HEADERS += \
@@ -380,6 +381,12 @@ tests_helpers_tracer_CPPFLAGS = -D_GNU_SOURCE=
 tests_helpers_tracer_CFLAGS = $(HELPER_FLAGS)
 tests_helpers_tracer_LDFLAGS =
 tests_helpers_tracer_LDADD = -lm
+
+tests_helpers_vfork_maps_SOURCES = tests/helpers/vfork_maps.c
+tests_helpers_vfork_maps_CPPFLAGS = -D_GNU_SOURCE=
+tests_helpers_vfork_maps_CFLAGS = $(HELPER_FLAGS)
+tests_helpers_vfork_maps_LDFLAGS =
+tests_helpers_vfork_maps_LDADD = -lm
 
 tests_helpers_vforks_SOURCES = tests/helpers/vforks.c
 tests_helpers_vforks_CPPFLAGS = -D_GNU_SOURCE=
