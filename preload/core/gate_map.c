@@ -136,9 +136,9 @@ int64_t gate_map(struct kernel_ucontext *uc, uint64_t nr, const uint64_t arg[6])
 	core_lock(&s->map_lock);
 	result = map(&w, &answer);
 	core_unlock(&s->map_lock);
-	core_thread()->own.inside = 0;
-	if (result == GATE_RETURN)
+	if (result == GATE_RETURN || answer.flags == 0)
 		return result;
+	core_thread()->own.inside = 0;
 	if (answer.flags & MOSIX_F_RESTART) {
 		uc->mc.regs.rip -= 2;
 		uc->mc.regs.rax = nr;
