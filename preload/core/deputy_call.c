@@ -354,10 +354,8 @@ int deputy_call_serve(const struct mosix_frame *request)
 		reply.flags |= MOSIX_F_TEMPMASK;
 	/* Offsets that the kernel advances in memory travel with a part, too. */
 	if (!(reply.flags & MOSIX_F_RESTART) || reply.flags & MOSIX_F_PARTIAL) {
-		length = deputy_pack_there(p.call, &p.dc, result);
-		if (length > 0)
-			answer = p.dc.scratch - MARSHAL_BEFORE;
-		else if (deputy_pack(p.call, &p.dc, result, answer, &length) != 0)
+		length = deputy_pack_there(p.call, &p.dc, result, &answer);
+		if (length == 0 && deputy_pack(p.call, &p.dc, result, answer, &length) != 0)
 			return -EBADMSG;
 	}
 	put = p.flags & MOSIX_F_PLAIN ? 0 : deputy_put_signal(&reply, answer - SIGINFO);

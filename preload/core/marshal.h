@@ -68,11 +68,11 @@ int deputy_pack(const struct call *c, struct deputy_call *dc, int64_t result, vo
 
 /*
  * The same where nothing has to be copied, because the only result is the first thing in scratch: the reply is completed
- * around it, and begins MARSHAL_BEFORE bytes before scratch, which must belong to the caller. Returns the bytes used, or 0:
- * not such a call, and nothing has changed. Home only.
+ * around it, and begins MARSHAL_BEFORE bytes before it, which may be before scratch and must belong to the caller. Returns the
+ * bytes used, or 0: not such a call, and nothing has changed. Home only.
  */
 #define MARSHAL_BEFORE 8u
-uint32_t deputy_pack_there(const struct call *c, struct deputy_call *dc, int64_t result);
+uint32_t deputy_pack_there(const struct call *c, struct deputy_call *dc, int64_t result, uint8_t **ret_start);
 
 /* The time the call may take by its own arguments, relative, nanoseconds; -1: none or for ever. Returns 0. */
 int deputy_timeout(const struct call *c, const struct deputy_call *dc, int64_t *ret_ns);

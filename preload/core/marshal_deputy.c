@@ -4,9 +4,9 @@
 #include "marshal.h"
 #include "marshal_wire.h"
 
-uint8_t *deputy_room(struct deputy_call *dc, uint64_t length, uint64_t alignment)
+uint8_t *deputy_room(struct deputy_call *dc, uint64_t length, uint64_t alignment, uint64_t place)
 {
-	uint64_t start = (dc->used + alignment - 1) & ~(alignment - 1);
+	uint64_t start = marshal_start(dc->used, alignment, place);
 
 	if (start > dc->capacity || length > dc->capacity - start)
 		return NULL;
@@ -43,7 +43,7 @@ int unpacking_copy(const struct unpacking *u, uint64_t reference, uint64_t lengt
 	if (error != 0)
 		return error;
 	if ((reference & REFERENCE_KIND) == REFERENCE_DATA) {
-		room = deputy_room(u->dc, length, 8);
+		room = deputy_room(u->dc, length, 8, 0);
 		if (room == NULL)
 			return -EBADMSG;
 		memcpy(room, (const void *)address, length);
@@ -56,14 +56,16 @@ int unpacking_copy(const struct unpacking *u, uint64_t reference, uint64_t lengt
 
 int unpacking_out(const struct unpacking *u, uint64_t reference, uint64_t length, uint64_t *ret_address, uint8_t **ret_room)
 {
+	uint64_t place = reference_offset(reference);
+
 	*ret_room = NULL;
 	if (reference == REFERENCE_NULL || reference == REFERENCE_BAD || (reference == REFERENCE_HERE && length == 0)) {
 		*ret_address = reference == REFERENCE_NULL ? 0 : u->dc->bad;
 		return 0;
 	}
-	if (reference != REFERENCE_HERE)
+	if (reference != (REFERENCE_HERE | place) || place != marshal_place(place, length))
 		return -EBADMSG;
-	*ret_room = deputy_room(u->dc, length, marshal_alignment(length));
+	*ret_room = deputy_room(u->dc, length, marshal_alignment(length), place);
 	if (*ret_room == NULL)
 		return -EBADMSG;
 	/* A small struct that the kernel fills only partly must not show what was there before. */

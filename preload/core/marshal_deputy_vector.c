@@ -108,7 +108,7 @@ static int unpack_messages(const struct unpacking *u, unsigned n, uint64_t count
 
 	if (error != 0 || copy == NULL)
 		return error;
-	rooms = (struct room *)deputy_room(dc, count * sizeof(*rooms), 8);
+	rooms = (struct room *)deputy_room(dc, count * sizeof(*rooms), 8, 0);
 	if (rooms == NULL)
 		return -EBADMSG;
 	dc->slot[n].data = copy;

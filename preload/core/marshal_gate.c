@@ -7,9 +7,9 @@
 #define USER_END  0x00007ffffffff000ull	/* TASK_SIZE_MAX of four levels; a kernel with five gives more only to who asks */
 #define PROBE_ALL 65536u	/* every page up to here, first and last byte beyond */
 
-int packing_reserve(struct packing *p, uint64_t length, uint64_t alignment, uint64_t *ret_offset)
+int packing_reserve(struct packing *p, uint64_t length, uint64_t alignment, uint64_t place, uint64_t *ret_offset)
 {
-	uint64_t start = (p->used + alignment - 1) & ~(alignment - 1);
+	uint64_t start = marshal_start(p->used, alignment, place);
 
 	if (start > p->capacity || length > p->capacity - start)
 		return -E2BIG;
@@ -52,7 +52,8 @@ int packing_in(struct packing *p, uint64_t address, uint64_t length, uint64_t *r
 		*ret_reference = address == 0 ? REFERENCE_NULL : REFERENCE_HERE;
 		return 0;
 	}
-	if (length > MARSHAL_ROOM || packing_reserve(p, length, marshal_alignment(length), &offset) != 0)
+	if (length > MARSHAL_ROOM ||
+	    packing_reserve(p, length, marshal_alignment(length), marshal_place(address, length), &offset) != 0)
 		return -E2BIG;
 	if (core_copy_in(p->payload + offset, address, length) == 0) {
 		*ret_reference = reference_data(offset, length);
@@ -92,7 +93,7 @@ int packing_out(struct packing *p, uint64_t address, uint64_t length, uint64_t *
 		*ret_reference = REFERENCE_BAD;
 		return 0;
 	}
-	*ret_reference = REFERENCE_HERE;
+	*ret_reference = REFERENCE_HERE | marshal_place(address, length);
 	return 0;
 }
 
@@ -166,7 +167,7 @@ static int pack_pair(struct packing *p, uint64_t address, uint64_t *ret_referenc
 	}
 	if (pair.mask)
 		pair.mask = core_copy_in(&pair.value, pair.mask, 8) == 0 ? REFERENCE_HERE : REFERENCE_BAD;
-	if (packing_reserve(p, sizeof(pair), 8, &offset) != 0)
+	if (packing_reserve(p, sizeof(pair), 8, 0, &offset) != 0)
 		return -E2BIG;
 	memcpy(p->payload + offset, &pair, sizeof(pair));
 	*ret_reference = reference_data(offset, sizeof(pair));

@@ -106,29 +106,31 @@ static uint64_t plain_length(const struct call_arg *a, int64_t result)
 	}
 }
 
-uint32_t deputy_pack_there(const struct call *c, struct deputy_call *dc, int64_t result)
+uint32_t deputy_pack_there(const struct call *c, struct deputy_call *dc, int64_t result, uint8_t **ret_start)
 {
-	struct marshal_chunk *chunk = (struct marshal_chunk *)(dc->scratch - MARSHAL_BEFORE);
+	struct marshal_chunk chunk = { 0, 0 };
+	uint8_t *data = NULL;
 	uint64_t length = 0;
-	uint32_t arg = 0;
 
-	_Static_assert(sizeof(*chunk) == MARSHAL_BEFORE, "what stands before a result");
+	_Static_assert(sizeof(chunk) == MARSHAL_BEFORE, "what stands before a result");
 	for (uint32_t i = 0; i < 6 && result >= 0; i++) {
 		if (c->arg[i].kind == ARG_IOV_OUT)
 			return 0;
 		if (dc->slot[i].data == NULL)
 			continue;
-		if (length > 0 || dc->slot[i].data != dc->scratch)
+		data = dc->slot[i].data;
+		if (length > 0 || data != dc->scratch + marshal_place((uint64_t)data, dc->slot[i].size))
 			return 0;
 		length = marshal_least(plain_length(&c->arg[i], result), dc->slot[i].size);
 		if (length == 0)
 			return 0;
-		arg = i;
+		chunk.arg = i;
 	}
-	if (length == 0 || marshal_round(length) > dc->capacity)
+	if (length == 0 || (uint64_t)(data - dc->scratch) + marshal_round(length) > dc->capacity)
 		return 0;
-	chunk->arg = arg;
-	chunk->length = (uint32_t)length;
-	memset(dc->scratch + length, 0, marshal_round(length) - length);
-	return (uint32_t)(sizeof(*chunk) + marshal_round(length));
+	chunk.length = (uint32_t)length;
+	*ret_start = data - MARSHAL_BEFORE;
+	memcpy(*ret_start, &chunk, sizeof(chunk));
+	memset(data + length, 0, marshal_round(length) - length);
+	return (uint32_t)(sizeof(chunk) + marshal_round(length));
 }

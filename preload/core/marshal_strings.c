@@ -40,7 +40,7 @@ int packing_string(struct packing *p, uint64_t address, uint64_t limit, uint64_t
 		*ret_reference = REFERENCE_BAD;
 		return 0;
 	}
-	if (packing_reserve(p, (uint64_t)length + 1, 8, &offset) != 0)
+	if (packing_reserve(p, (uint64_t)length + 1, 8, 0, &offset) != 0)
 		return -E2BIG;
 	*ret_reference = reference_data(offset, (uint64_t)length + 1);
 	return 0;
@@ -56,7 +56,7 @@ int packing_strings(struct packing *p, uint64_t address, uint64_t *ret_reference
 		return 0;
 	}
 	if (count < 0 || packing_expect(p, 0, ((uint64_t)count + 1) * 8) != 0 ||
-	    packing_reserve(p, ((uint64_t)count + 1) * 8, 8, &offset) != 0)
+	    packing_reserve(p, ((uint64_t)count + 1) * 8, 8, 0, &offset) != 0)
 		return -E2BIG;
 	for (uint64_t n = 0; n < (uint64_t)count; n++) {
 		uint64_t pointer, reference;

@@ -13,7 +13,7 @@
 #include <stdint.h>
 #include "marshal.h"
 
-/* References. Bits 60-63 kind, 28-55 length, 0-27 offset in the payload. */
+/* References. Bits 60-63 kind, 28-55 length, 0-27 offset in the payload; of HERE, 0-11 marshal_place() of the room. */
 #define REFERENCE_NULL 0ull
 #define REFERENCE_BAD  (1ull << 60)	/* an address the program cannot access */
 #define REFERENCE_HERE (2ull << 60)	/* accessible; nothing to read there (room for results, or length 0) */
@@ -79,10 +79,24 @@ static inline uint64_t marshal_name_room(uint32_t length)
 	return length > 0x7fffffffu ? 0 : length < MARSHAL_NAME_MAX ? length : MARSHAL_NAME_MAX;
 }
 
-/* O_DIRECT: what is a multiple of a block keeps the alignment of a block. */
+/*
+ * O_DIRECT: what is a multiple of a block lies in one as it does in the program's memory, so that home's kernel takes and refuses
+ * the same. Programs find out by trial what alignment a file wants.
+ */
 static inline uint64_t marshal_alignment(uint64_t length)
 {
 	return length == 0 ? 8 : length % 4096 == 0 ? 4096 : length % 512 == 0 ? 512 : 8;
+}
+
+static inline uint64_t marshal_place(uint64_t address, uint64_t length)
+{
+	return length > 0 && length % 512 == 0 ? address & (marshal_alignment(length) - 1) : 0;
+}
+
+/* The first byte from used on that is so aligned, place bytes further. */
+static inline uint64_t marshal_start(uint64_t used, uint64_t alignment, uint64_t place)
+{
+	return used + ((place - used) & (alignment - 1));
 }
 
 /* Room and data that args[ref] gives the length of: it is capped before it is multiplied. */
@@ -126,7 +140,7 @@ struct packing {
 };
 
 /* All return 0 or -E2BIG; the reference is set on success. */
-int packing_reserve(struct packing *p, uint64_t length, uint64_t alignment, uint64_t *ret_offset);
+int packing_reserve(struct packing *p, uint64_t length, uint64_t alignment, uint64_t place, uint64_t *ret_offset);
 int packing_expect(struct packing *p, uint64_t reply, uint64_t scratch);
 int packing_in(struct packing *p, uint64_t address, uint64_t length, uint64_t *ret_reference);
 int packing_out(struct packing *p, uint64_t address, uint64_t length, uint64_t *ret_reference);
@@ -149,8 +163,8 @@ struct unpacking {
 	struct deputy_call *dc;
 };
 
-/* Scratch, aligned; NULL: none left. */
-uint8_t *deputy_room(struct deputy_call *dc, uint64_t length, uint64_t alignment);
+/* Scratch, aligned, place bytes further; NULL: none left. */
+uint8_t *deputy_room(struct deputy_call *dc, uint64_t length, uint64_t alignment, uint64_t place);
 
 /* A reference that must be NULL, BAD, HERE with length 0, or exactly length bytes: the address for the kernel. -EBADMSG. */
 int unpacking_in(const struct unpacking *u, uint64_t reference, uint64_t length, uint64_t *ret_address);

@@ -250,6 +250,26 @@ static void events(void)
 	close(epoll);
 }
 
+/* Where the file system wants memory that is aligned, and where not: found out by trial, as programs do. */
+static void unbuffered(void)
+{
+	static char memory[3 * 4096] __attribute__((aligned(4096)));
+	static const size_t places[] = { 0, 512, 1, 4, 8, 64, 4095 };
+	int fd = open("unbuffered", O_RDWR | O_CREAT | O_DIRECT, 0600);
+	say("O_DIRECT", fd);
+	for (size_t i = 0; fd >= 0 && i < sizeof places / sizeof *places; i++) {
+		struct iovec iov[2] = { { memory + places[i], 512 }, { memory + 4096, 3584 } };
+		printf("%zu bytes into a page:\n", places[i]);
+		say("pwrite", pwrite(fd, memory + places[i], 4096, 0));
+		say("pread", pread(fd, memory + places[i], 4096, 0));
+		say("pwritev", pwritev(fd, iov, 2, 0));
+		say("preadv", preadv(fd, iov, 2, 0));
+		check_compute(10);
+	}
+	close(fd);
+	unlink("unbuffered");
+}
+
 static void memory_files(void)
 {
 	int fd = memfd_create("name", MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -275,6 +295,7 @@ int main(void)
 	attributes();
 	locks();
 	events();
+	unbuffered();
 	memory_files();
 	return check_result();
 }

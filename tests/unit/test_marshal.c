@@ -386,36 +386,53 @@ START_TEST(goes_home)
 }
 END_TEST
 
-/* O_DIRECT: buffers that are aligned for the program are for home's kernel. */
+/* O_DIRECT: buffers that are aligned for the program are for home's kernel, and those that are not are not. */
 START_TEST(alignment_survives)
 {
+	static const uint64_t places[] = { 0, 512, 1, 4, 511, 2048, 4095 };
 	static uint8_t payload[65536] __attribute__((aligned(4096))), scratch[65536] __attribute__((aligned(4096)));
-	static uint8_t block[8192] __attribute__((aligned(4096)));
-	struct iovec iov[2] = { { block, 512 }, { block, 4096 } };
+	static uint8_t block[12288] __attribute__((aligned(4096)));
+	struct iovec iov[3];
 	struct deputy_call dc = { .scratch = scratch, .capacity = sizeof(scratch), .fd_high = -1 };
-	uint64_t arg[6] = { 0, (uint64_t)block, sizeof(block) };
 	struct mosix_frame f;
 	const struct iovec *got;
 
-	for (int out = 0; out < 2; out++) {
+	for (size_t i = 0; i < 2 * sizeof(places) / sizeof(places[0]); i++) {
+		int out = i % 2 != 0;
+		uint64_t place = places[i / 2], arg[6] = { 0, (uint64_t)block + place, 8192 };
 		const struct call *c = call_find(out ? SYS_read : SYS_write, arg);
 
 		dc.nr = out ? SYS_read : SYS_write;
 		ck_assert_int_eq(gate_pack(c, arg, &f, payload, sizeof(payload)), 0);
 		ck_assert_int_eq(deputy_unpack(c, &f, payload, &dc), 0);
-		ck_assert_uint_eq(dc.arg[1] % 4096, 0);
-	}
-	arg[1] = (uint64_t)iov;
-	arg[2] = 2;
-	for (int out = 0; out < 2; out++) {
-		const struct call *c = call_find(out ? SYS_readv : SYS_writev, arg);
-
+		ck_assert_uint_eq(dc.arg[1] % 4096, place);
+		arg[1] = (uint64_t)iov;
+		arg[2] = 3;
+		iov[0] = (struct iovec){ block + place, 512 };
+		iov[1] = (struct iovec){ block, 3 };
+		iov[2] = (struct iovec){ block + place, 4096 };
+		c = call_find(out ? SYS_readv : SYS_writev, arg);
 		dc.nr = out ? SYS_readv : SYS_writev;
 		ck_assert_int_eq(gate_pack(c, arg, &f, payload, sizeof(payload)), 0);
 		ck_assert_int_eq(deputy_unpack(c, &f, payload, &dc), 0);
 		got = (const struct iovec *)dc.arg[1];
-		ck_assert_uint_eq((uint64_t)got[0].iov_base % 512, 0);
-		ck_assert_uint_eq((uint64_t)got[1].iov_base % 4096, 0);
+		ck_assert_uint_eq((uint64_t)got[0].iov_base % 512, place % 512);
+		ck_assert_uint_eq((uint64_t)got[2].iov_base % 4096, place);
+	}
+	/* A guest that puts its room where no block is. */
+	{
+		uint64_t arg[6] = { 0, (uint64_t)block, 512 };
+		const struct call *c = call_find(SYS_read, arg);
+
+		dc.nr = SYS_read;
+		ck_assert_int_eq(gate_pack(c, arg, &f, payload, sizeof(payload)), 0);
+		f.arg[1] = REFERENCE_HERE | 512;
+		ck_assert_int_eq(deputy_unpack(c, &f, payload, &dc), -EBADMSG);
+		f.arg[1] = REFERENCE_HERE | 511;
+		ck_assert_int_eq(deputy_unpack(c, &f, payload, &dc), 0);
+		f.arg[1] = REFERENCE_HERE | 1;
+		f.arg[2] = 513;
+		ck_assert_int_eq(deputy_unpack(c, &f, payload, &dc), -EBADMSG);
 	}
 }
 END_TEST
