@@ -95,12 +95,15 @@ static int check_posix_timers(struct capture *c)
 	return 0;
 }
 
-/* An area that glibc does not know of could not be unregistered, and the kernel would write to it while it is dropped. */
-static int has_own_rseq(void)
+/*
+ * An area that is not glibc's could not be unregistered, and the kernel would write to it while it is dropped. A thread has one
+ * at most.
+ */
+static int has_own_rseq(const struct mosix_thread *own)
 {
 	void *probe = slot_at(ARENA_FRAME);
 
-	if (core_here->config.rseq_size != 0)
+	if (own->rseq)
 		return 0;
 	if (SYS4(__NR_rseq, probe, 32, 0, RSEQ_SIGNATURE) != 0)
 		return 1;
@@ -169,7 +172,7 @@ uint32_t capture_take_thread(struct core_thread *t, const struct kernel_ucontext
 	own->away_ns = (kept ? kept->away_ns : 0) + core_clock(CORE_CLOCK_THREAD);
 	if (gs != 0)
 		return MOSIX_WHY_GS_BASE;
-	return has_own_rseq() ? MOSIX_WHY_OWN_RSEQ : 0;
+	return has_own_rseq(own) ? MOSIX_WHY_OWN_RSEQ : 0;
 }
 
 static void take_process(struct mosix_manifest *m, const uint64_t field[52])
