@@ -275,7 +275,7 @@ static void send_raw(struct tls *tls, const void *data, size_t size)
 	}
 }
 
-#define OUR_VERSION "\x02"	/* MOSIX_PROTOCOL */
+#define OUR_VERSION "\x03"	/* MOSIX_PROTOCOL */
 #define GREETING "\x13\0\0\0" "\x83\xa1t\xa5hello\xa1v" OUR_VERSION "\xa4node\xa1x"
 
 static const struct {
