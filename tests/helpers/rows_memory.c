@@ -278,6 +278,16 @@ static void *library_thread(void *argument)
 	return NULL;
 }
 
+/* By the library, which keeps the address that both return to where the child cannot overwrite it. */
+static long share(void)
+{
+	pid_t parent = getpid(), child = vfork();
+
+	if (child == 0)
+		_exit(getppid() == parent ? 9 : 1);
+	return child;
+}
+
 static void threads(void)
 {
 	/* nothing here may succeed: there would be two of this program */
@@ -313,6 +323,10 @@ static void threads(void)
 	int status = 0;
 	long waited = RAW(NR_wait4, result, (long)&status, 0, 0);
 	line("fork", result > 0 ? 0 : result, "waited for %d, ended with %x", waited == result, status);
+	row_ready();
+	result = share();
+	waited = RAW(NR_wait4, result, (long)&status, 0, 0);
+	line("vfork", result > 0 ? 0 : result, "waited for %d, ended with %x", waited == result, status);
 }
 
 static sigjmp_buf back;
