@@ -134,12 +134,21 @@ static int concerns_files(const struct call *call)
 	return 0;
 }
 
+/*
+ * A change of a file may send its own process a signal (F_NOTIFY, O_ASYNC at the other end, RLIMIT_FSIZE), which comes before
+ * the program's next instruction: so they are open again before there is a reply, as they would be soon after.
+ */
 static int64_t run_quiet(const struct progress *p)
 {
+	int64_t result;
+
 	if (concerns_files(p->call))
 		signals_close();
-	return core_syscall6((long)p->dc.nr, p->dc.arg[0], p->dc.arg[1], p->dc.arg[2], p->dc.arg[3], p->dc.arg[4],
-			     p->dc.arg[5]);
+	result = core_syscall6((long)p->dc.nr, p->dc.arg[0], p->dc.arg[1], p->dc.arg[2], p->dc.arg[3], p->dc.arg[4],
+			       p->dc.arg[5]);
+	if (!(p->flags & MOSIX_F_PLAIN))
+		signals_open(core_thread()->own.mask & ~ksigset_bit(KSIG_URG));
+	return result;
 }
 
 /* The process is to come home, or might be: the first deputy has to look. */

@@ -355,6 +355,47 @@ static void children(void)
 	signal(SIGCHLD, SIG_DFL);
 }
 
+/* Calls that send the process a signal which is there before the next instruction. */
+static void by_calls(void)
+{
+	enum { TIMES = 200 };
+	int renamed = 0, truncated = 0, closed = 0;
+	struct rlimit limit;
+
+	on(SIGRTMIN + 5, counting, SA_RESTART, 0);
+	on(SIGXFSZ, counting, SA_RESTART, 0);
+	on(SIGIO, counting, SA_RESTART, 0);
+	count[SIGRTMIN + 5] = count[SIGXFSZ] = count[SIGIO] = 0;
+
+	int directory = open(".", O_RDONLY | O_DIRECTORY), file = open("one", O_RDWR | O_CREAT, 0600);
+	check(file >= 0 && fcntl(directory, F_SETSIG, SIGRTMIN + 5) == 0, "F_SETSIG");
+	int watched = fcntl(directory, F_NOTIFY, DN_RENAME | DN_MULTISHOT) == 0;	/* where the kernel has it */
+	getrlimit(RLIMIT_FSIZE, &limit);
+	setrlimit(RLIMIT_FSIZE, &(struct rlimit){ 4096, limit.rlim_max });
+	for (int i = 0; i < TIMES; i++) {
+		int ends[2], before = count[SIGRTMIN + 5];
+		check(rename(i % 2 ? "two" : "one", i % 2 ? "one" : "two") == 0, "rename");
+		renamed += count[SIGRTMIN + 5] == before + 1;
+
+		before = count[SIGXFSZ];
+		check(ftruncate(file, 4097) == -1 && errno == EFBIG, "ftruncate");
+		truncated += count[SIGXFSZ] == before + 1;
+
+		check(pipe(ends) == 0 && fcntl(ends[0], F_SETOWN, getpid()) == 0 && fcntl(ends[0], F_SETFL, O_ASYNC) == 0, "O_ASYNC");
+		before = count[SIGIO];
+		close(ends[1]);
+		closed += count[SIGIO] > before;
+		close(ends[0]);
+		check_compute(1);
+	}
+	printf("at once: rename %d, ftruncate %d, close %d\n", watched ? renamed : 0, truncated, closed);
+	setrlimit(RLIMIT_FSIZE, &limit);
+	signal(SIGXFSZ, SIG_DFL);
+	unlink("one");
+	close(directory);
+	close(file);
+}
+
 int main(void)
 {
 	order();
@@ -362,6 +403,7 @@ int main(void)
 	waiting();
 	timers();
 	to_myself();
+	by_calls();
 	restart();
 	from_a_child();
 	children();
