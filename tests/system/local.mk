@@ -493,7 +493,7 @@ EXTRA_DIST += \
 	tests/system/cases/git_pack.case \
 	tests/system/cases/go.case \
 	tests/system/cases/grep_r.case \
-	tests/system/cases/guile_sbcl.case \
+	tests/system/cases/guile.case \
 	tests/system/cases/gxx_build.case \
 	tests/system/cases/gzip.case \
 	tests/system/cases/ids.case \
