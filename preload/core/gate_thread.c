@@ -64,8 +64,8 @@ static int64_t read_wish(uint64_t nr, const uint64_t arg[6], struct wish *ret)
 	return is_fork(ret->flags) || is_vfork(ret->flags) || (is_thread(args.flags) && args.exit_signal == 0) ? 0 : GATE_RETURN;
 }
 
-/* A free slot, taken; 0: there is none. */
-static uint32_t take_slot(void)
+/* A free slot, taken; 0: there is none. A thread also needs the slot's channel, a vfork child brings its own ones. */
+static uint32_t take_slot(int with_channel)
 {
 	struct core_state *s = core_here;
 	uint32_t n, found = 0;
@@ -73,7 +73,7 @@ static uint32_t take_slot(void)
 	freeze_reap();
 	core_lock(&s->lock);
 	for (n = 1; n <= s->slot_count && !found; n++)
-		if (core_get(&s->slot_tid[n]) == 0 && slot_channel(n) < s->channels)
+		if (core_get(&s->slot_tid[n]) == 0 && (!with_channel || slot_channel(n) < s->channels))
 			found = n;
 	if (found) {
 		memset(slot_thread(found), 0, sizeof(struct core_thread));
@@ -198,7 +198,7 @@ int64_t gate_clone(struct kernel_ucontext *uc, uint64_t nr, const uint64_t arg[6
 		return wish.stack ? GATE_RETURN : gate_fork(uc, nr, wish.flags, wish.parent_tid, wish.child_tid);
 	if (result != 0)
 		return result;
-	n = take_slot();
+	n = take_slot(!is_vfork(wish.flags));
 	if (n == 0)
 		return GATE_RETURN;
 	if (is_vfork(wish.flags))

@@ -333,6 +333,29 @@ static void actions_and_attributes(void)
 	puts("with actions and attributes");
 }
 
+static void by_a_forked_child(void)
+{
+	for (volatile int round = 0; round < ROUNDS; round++) {
+		pid_t child = fork_start();
+		if (child == 0) {
+			volatile int mine = 0;
+			pid_t grandchild = vfork();
+			if (grandchild == 0) {
+				mine = 5;
+				_exit(3);
+			}
+			check(mine == 5, "memory of a child: %d", mine);
+			fork_expect(grandchild, fork_code(3), "vfork in a child");
+			check_compute(15);
+			check(spawned(&grandchild, "/bin/sh", "exit 4") == 0, "posix_spawn in a child");
+			fork_expect(grandchild, fork_code(4), "spawned by a child");
+			fork_end(round);
+		}
+		fork_expect(child, fork_code(round), "a child with children");
+	}
+	puts("by a child of fork");
+}
+
 /* ---- a stack of its own ---- */
 
 static int on_stack(void *to)
@@ -400,6 +423,7 @@ int main(void)
 	plain_programs();
 	failures();
 	actions_and_attributes();
+	by_a_forked_child();
 	own_stack();
 	threads();
 	return check_result();
