@@ -538,6 +538,7 @@ EXTRA_DIST += \
 	tests/system/cases/py_extensions.case \
 	tests/system/cases/py_files.case \
 	tests/system/cases/py_input.case \
+	tests/system/cases/py_own_proc.case \
 	tests/system/cases/py_processes.case \
 	tests/system/cases/py_select.case \
 	tests/system/cases/py_signals.case \
