@@ -48,7 +48,7 @@ static long pending(const long a[6])
 {
 	long result = syscall_plain(SYS_rt_sigpending, a);
 
-	if (result == 0 && a[1] == 8 && !core_is_guest()) {
+	if (result == 0 && a[1] == 8 && !core_is_guest() && !urgent_kept()) {
 		if (mosix_own.pending && mosix_own.blocked)
 			sigaddset((sigset_t *)a[0], SIGURG);
 		else
@@ -84,8 +84,9 @@ static long wait_signal(long a[6])
 	}
 	if (urgent_take(&set, &info))
 		return a[1] && syscall_store(a[1], &info, sizeof(info)) != 0 ? -EFAULT : SIGURG;
-	named = sigismember(&set, SIGURG);
-	sigdelset(&set, SIGURG);
+	named = sigismember(&set, SIGURG) && !urgent_kept();
+	if (named)
+		sigdelset(&set, SIGURG);
 	a[0] = (long)&set;
 	for (int i = 0; i < 6; i++)
 		record.arg[i] = (uint64_t)a[i];
@@ -101,14 +102,15 @@ static long wait_signal(long a[6])
 	return result;
 }
 
-/* fd, set, size: SIGURG goes out (wrap_wait.c). */
+/* fd, set, size: as signalfd() in wrap_wait.c */
 static long signal_descriptor(long nr, long a[6])
 {
 	uint64_t set;
 
 	if (a[1] && good_set(a[1], a[2])) {
 		memcpy(&set, (const void *)a[1], 8);
-		set &= ~URGENT_BIT;
+		if (set & URGENT_BIT && urgent_ours())
+			urgent_keep();
 		a[1] = (long)&set;
 	}
 	return syscall_plain(nr, a);

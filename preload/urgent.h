@@ -37,6 +37,11 @@ int urgent_deliver(void);
 /* Takes the program's pending SIGURG if the set wants it: SIGURG and *info (may be NULL), else 0. */
 int urgent_take(const sigset_t *set, siginfo_t *info);
 
+/* The program wants its SIGURG from a descriptor, which only the kernel can give: from now on what the program blocks, the
+   kernel does, and the process stays at home. Comes home first. One that waits for another thread by now is not found. */
+void urgent_keep(void);
+static inline int urgent_kept(void) { return core_urgent()->kept != 0; }
+
 /* Whether a SIGURG that comes now would reach a handler of the program. */
 int urgent_listens(void);
 

@@ -24,7 +24,23 @@ int urgent_hold(void)
 
 void urgent_release(void)
 {
+	if (urgent_kept() && mosix_own.blocked)
+		return;
 	wrap_raw_(SYS_rt_sigprocmask, SIG_UNBLOCK, &urgent_set, 0, 8);
+}
+
+void urgent_keep(void)
+{
+	long pid = wrap_raw_(SYS_getpid, 0);
+
+	while (!urgent_hold())
+		wrap_raw_(SYS_unshare, 0);	/* does nothing, at home */
+	core_urgent()->kept = 1;
+	urgent_release();
+	if (mosix_own.pending && mosix_own.blocked) {
+		mosix_own.pending = 0;
+		wrap_raw_(SYS_kill, pid, SIGURG);
+	}
 }
 
 void urgent_block(int blocked)
@@ -70,14 +86,19 @@ int urgent_mask(urgent_real real, int how, const sigset_t *set, sigset_t *old)
 	if (set) {
 		memcpy(&copy, set, 8);
 		/* Whatever the program unblocks at home, SIGURG is: frames of a guest may have left it blocked. */
-		if (!guest && how == SIG_UNBLOCK)
+		if (!guest && urgent_kept())	/* home's kernel has the program's mask, and gives what it unblocks at once */
+			mosix_own.blocked = (uint32_t)changed(how, 1, named, before);
+		else if (!guest && how == SIG_UNBLOCK)
 			sigaddset(&copy, SIGURG);
 		else if (!guest)
 			sigdelset(&copy, SIGURG);
 	}
 	result = real(how, set ? &copy : NULL, old);
-	if (result != 0)
+	if (result != 0) {
+		if (!guest && urgent_kept())
+			mosix_own.blocked = (uint32_t)before;
 		return result;
+	}
 	if (guest) {
 		if (core_is_guest())
 			return 0;
@@ -85,7 +106,8 @@ int urgent_mask(urgent_real real, int how, const sigset_t *set, sigset_t *old)
 	} else {
 		if (sigismember(old, SIGURG) && !core_is_guest()) {
 			before = 1;
-			urgent_release();
+			if (!urgent_kept())
+				urgent_release();
 		}
 		if (before)
 			sigaddset(old, SIGURG);
@@ -112,7 +134,8 @@ int urgent_enter(struct urgent_swap *swap, const sigset_t *mask)
 			sigdelset(&swap->mask, SIGURG);
 		return 0;
 	}
-	sigdelset(&swap->mask, SIGURG);
+	if (!urgent_kept())
+		sigdelset(&swap->mask, SIGURG);
 	mosix_own.blocked = (uint32_t)named;
 	return !named && urgent_deliver();
 }

@@ -72,7 +72,7 @@ WRAP_EXPORT int sigpending(sigset_t *set)
 {
 	int result = REAL_OF(sigpending)(set);
 
-	if (result == 0 && wrap_on && !core_is_guest()) {
+	if (result == 0 && wrap_on && !core_is_guest() && !urgent_kept()) {
 		if (mosix_own.pending && mosix_own.blocked)
 			sigaddset(set, SIGURG);
 		else

@@ -5,7 +5,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-struct beginning { void *(*routine)(void *); void *argument; };
+struct beginning { void *(*routine)(void *); void *argument; int held; };
 
 static void *begin(void *argument)
 {
@@ -13,21 +13,27 @@ static void *begin(void *argument)
 
 	free(argument);
 	urgent_block(1);
+	if (b.held)
+		urgent_release();
 	return b.routine(b.argument);
 }
 
 WRAP_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*routine)(void *), void *argument)
 {
 	struct beginning *b;
-	int error;
+	int error, held;
 
 	if (!urgent_ours() || core_is_guest() || !mosix_own.blocked)
 		return REAL_OF(pthread_create)(thread, attr, routine, argument);
 	b = malloc(sizeof(*b));
 	if (!b)
 		return EAGAIN;
-	*b = (struct beginning){ routine, argument };
+	/* Until it has begun it must not take one that its maker blocks. */
+	held = urgent_hold();
+	*b = (struct beginning){ routine, argument, held };
 	error = REAL_OF(pthread_create)(thread, attr, begin, b);
+	if (held)
+		urgent_release();
 	if (error)
 		free(b);
 	return error;

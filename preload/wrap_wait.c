@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Waiting for signals. SIGURG goes out of every set, in a guest as well, because it is home's kernel that waits and would take
+ * Waiting for signals. SIGURG goes out of these sets, in a guest as well, because it is home's kernel that waits and would take
  * the migration signal. The program's own never waits in the kernel, so a set that has it is served from
  * mosix_own.pending: where the program has a handler for it, such a wait is not begun again by the core (restart 0),
- * because the EINTR may mean that one has come. Weaker than the real thing: a signalfd never yields SIGURG, and sigwaitinfo()
- * or sigtimedwait() on a set with a SIGURG that has a handler may return EINTR after a move.
+ * because the EINTR may mean that one has come. Weaker than the real thing: sigwaitinfo() or sigtimedwait() on a set with a
+ * SIGURG that has a handler may return EINTR after a move. A signalfd for SIGURG ends all that: urgent_keep().
  */
 #define _GNU_SOURCE
 #include "urgent.h"
@@ -128,7 +128,7 @@ WRAP_EXPORT int sigtimedwait(const sigset_t *set, siginfo_t *info, const struct 
 	record.arg[1] = (uintptr_t)info;
 	record.arg[2] = (uintptr_t)timeout;
 	record.arg[3] = 8;
-	if (sigismember(&copy, SIGURG)) {
+	if (sigismember(&copy, SIGURG) && !urgent_kept()) {
 		sigdelset(&copy, SIGURG);
 		record.arg[0] = (uintptr_t)&copy;
 		wrap_record(&record, SYS_rt_sigtimedwait, rest, 2, deadline, 15);
@@ -174,6 +174,7 @@ WRAP_EXPORT int signalfd(int fd, const sigset_t *set, int flags)
 		return REAL_OF(signalfd)(fd, set, flags);
 	sigemptyset(&copy);
 	memcpy(&copy, set, 8);
-	sigdelset(&copy, SIGURG);
+	if (sigismember(&copy, SIGURG) && urgent_ours())
+		urgent_keep();
 	return REAL_OF(signalfd)(fd, &copy, flags);
 }

@@ -40,6 +40,7 @@ uint64_t core_arena(void);
  */
 struct core_urgent {
 	struct mosix_sigaction action;	/* what the program set; all zero: SIG_DFL */
+	uint32_t kept;			/* it reads SIGURG from a descriptor: the kernel blocks it, and nobody leaves */
 };
 struct core_urgent *core_urgent(void);
 

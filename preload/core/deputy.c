@@ -321,8 +321,11 @@ static void accept_mask(const struct mosix_frame *request)
 	if (t->held.signo && ksigset_has(t->own.mask, t->held.signo))
 		signals_requeue(1);
 	if (t->held.signo == 0 && t->urgent_pending && !ksigset_has(t->own.mask, KSIG_URG)) {
+		uint64_t handler = core_here->urgent.action.handler;
+
 		t->urgent_pending = 0;
-		t->held = t->urgent_waits;
+		if (handler != KSIG_DFL && handler != KSIG_IGN)
+			t->held = t->urgent_waits;
 	}
 }
 

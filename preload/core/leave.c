@@ -34,6 +34,23 @@ static int is_nudge(const struct kernel_siginfo *info)
 	return info->code == KSI_QUEUE && info->rt.value == stop_nudge_value(core_here->config.secret);
 }
 
+/*
+ * It goes to the kernel's queue, where a signalfd finds it, and is blocked by the kernel from now on: once for each thread.
+ * Only the first thread may say to the process that kill(2) sent it; the others keep the sender, but say sigqueue(3).
+ */
+static void give_back(struct kernel_siginfo *info, struct kernel_ucontext *uc)
+{
+	long pid = SYS0(__NR_getpid);
+
+	uc->sigmask |= ksigset_bit(KSIG_URG);
+	if (info->code == KSI_TKILL) {
+		SYS4(__NR_rt_tgsigqueueinfo, pid, SYS0(__NR_gettid), KSIG_URG, info);
+	} else if (SYS3(__NR_rt_sigqueueinfo, pid, KSIG_URG, info) != 0) {
+		info->code = KSI_QUEUE;
+		SYS3(__NR_rt_sigqueueinfo, pid, KSIG_URG, info);
+	}
+}
+
 /* A SIGURG of the program's own, as its disposition and mask say. */
 static void dispatch_urgent(int signo, struct kernel_siginfo *info, struct kernel_ucontext *uc)
 {
@@ -45,7 +62,10 @@ static void dispatch_urgent(int signo, struct kernel_siginfo *info, struct kerne
 	SYS2(__NR_arch_prctl, 0x1003 /* ARCH_GET_FS */, &fs);
 	own = fs ? capture_own(fs) : &nothing;
 	if (action.handler == KSIG_DFL || action.handler == KSIG_IGN || own->blocked) {
-		own->pending = own->blocked && action.handler != KSIG_IGN;
+		if (own->blocked && core_here->urgent.kept)
+			give_back(info, uc);
+		else
+			own->pending = own->blocked && action.handler != KSIG_IGN;
 		resume_rewind(uc);	/* natively the call would not have noticed */
 		return;
 	}
@@ -167,7 +187,7 @@ static void leave(struct kernel_ucontext *uc, int orders, const struct mosix_ord
 	s->config.trace = order->trace;
 	memcpy(s->node, order->node, sizeof(s->node) - 1);
 	take_channels(order, fds);
-	word.reason = stop_objection();
+	word.reason = s->urgent.kept ? MOSIX_WHY_BLOCKED : stop_objection();
 	if (word.reason == 0 && MOSIX_CHANNELS - 1 + calls_needed() > order->channels) {
 		word.reason = MOSIX_WHY_NEW_THREADS;
 		word.detail = calls_needed();
@@ -296,10 +316,14 @@ static void urgent_away(int signo, const struct kernel_siginfo *info, struct ker
 {
 	struct core_state *s = core_here;
 	struct core_thread *t = core_thread();
+	uint64_t handler = s->urgent.action.handler;
+	int blocked = ksigset_has(t->own.mask, KSIG_URG) != 0;
 
-	if (s->urgent.action.handler == KSIG_DFL || s->urgent.action.handler == KSIG_IGN) {
-		t->order_hit = 1;	/* ignored by the program: the call it fell into goes on */
-	} else if (ksigset_has(t->own.mask, KSIG_URG) || t->held.signo) {
+	if (blocked || handler == KSIG_DFL || handler == KSIG_IGN)
+		t->order_hit = 1;	/* the program does not notice: the call it fell into goes on */
+	if (handler == KSIG_IGN || (handler == KSIG_DFL && !blocked))
+		return;
+	if (blocked || t->held.signo) {
 		t->urgent_pending = 1;
 		t->urgent_waits.signo = signo;
 		memcpy(t->urgent_waits.info, info, sizeof(t->urgent_waits.info));

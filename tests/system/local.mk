@@ -527,6 +527,7 @@ EXTRA_DIST += \
 	tests/system/cases/pg_initdb.case \
 	tests/system/cases/php_jq.case \
 	tests/system/cases/pigz.case \
+	tests/system/cases/postgres.case \
 	tests/system/cases/pty_bash.case \
 	tests/system/cases/pty_bc.case \
 	tests/system/cases/pty_ctrl_c.case \
@@ -611,6 +612,7 @@ EXTRA_DIST += \
 	tests/system/cases/thread_timers.case \
 	tests/system/cases/threads.case \
 	tests/system/cases/tmux.case \
+	tests/system/cases/urgent_fd.case \
 	tests/system/cases/vforks.case \
 	tests/system/cases/vim.case \
 	tests/system/cases/xargs_parallel.case \
