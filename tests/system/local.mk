@@ -502,7 +502,6 @@ EXTRA_DIST += \
 	tests/system/cases/java_build.case \
 	tests/system/cases/latethreads.case \
 	tests/system/cases/libraries.case \
-	tests/system/cases/lighttpd.case \
 	tests/system/cases/locks.case \
 	tests/system/cases/lu.case \
 	tests/system/cases/lua_ruby_tcl.case \
