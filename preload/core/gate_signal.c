@@ -163,8 +163,8 @@ static int64_t set_mask(struct kernel_ucontext *uc, const uint64_t arg[6])
 }
 
 /*
- * posix_spawn(3) sets every signal to SIG_DFL, where nearly all are: home need not hear of it. (Of those that are ignored by default
- * the kernel forgets what is pending.)
+ * posix_spawn(3) sets every signal to SIG_DFL, where nearly all are: home need not hear of it. (Of those that are ignored by
+ * default the kernel forgets what is pending.)
  */
 static int changes_nothing(int signo, const struct mosix_sigaction *old, const struct mosix_sigaction *action)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * mosrun --trace: each call that the program makes while it is away, with where it ran, as a line on a descriptor that the program
- * has had from its start. The deputy writes; of calls that ran on the node its guest tells it. Costs a round trip for each of these.
+ * mosrun --trace: each call that the program makes while it is away, with where it ran, as a line on a descriptor that the
+ * program has had from its start. The deputy writes; of calls that ran on the node its guest tells it, a round trip for each.
  */
 #ifndef MOSIX_CORE_TRACE_H
 #define MOSIX_CORE_TRACE_H
